@@ -1,0 +1,70 @@
+"""The error tree.
+
+::
+
+    AlphaloopError
+    ├── InputError                    what the user gave cannot be used            exit code 2
+    │   ├── DataError                 a market-data file or table
+    │   ├── RecipeError               a recipe or a ``--set``
+    │   ├── ReferenceError            a name or FILE.py:OBJECT that leads nowhere
+    │   └── ModelCompatibilityError   an artifact that is not what it says it is
+    ├── RefusedError                  the input is fine, a gate said no            exit code 3
+    │   ├── ParityError               the ONNX graph and the native model differ
+    │   └── PromotionError            an audit finding or a missing proof
+    └── StateError                    a store holds something it should not        exit code 1
+        └── DivergenceError           a replay took another road than its journal
+
+Every message is one sentence that says what was wrong, the value that was got, and the next step.
+"""
+
+from __future__ import annotations
+
+
+class AlphaloopError(Exception):
+    """Root of every error that alphaloop raises on purpose."""
+
+    exit_code = 1
+
+
+class InputError(AlphaloopError):
+    """What the user gave cannot be used."""
+
+    exit_code = 2
+
+
+class DataError(InputError):
+    """A market-data file or table is missing, malformed or impossible."""
+
+
+class RecipeError(InputError):
+    """A recipe, or a ``--set`` on top of one, has an unknown key or an impossible value."""
+
+
+class ReferenceError(InputError):  # noqa: A001 - the field's word; the builtin of this name is about weak references
+    """A name or a ``FILE.py:OBJECT`` leads to nothing that can be used."""
+
+
+class ModelCompatibilityError(InputError):
+    """An artifact is not what its contract says, or not what the caller needs."""
+
+
+class RefusedError(AlphaloopError):
+    """The input is sound, but a gate refused to go on."""
+
+    exit_code = 3
+
+
+class ParityError(RefusedError):
+    """The exported graph does not give the native model's numbers."""
+
+
+class PromotionError(RefusedError):
+    """A candidate may not become champion."""
+
+
+class StateError(AlphaloopError):
+    """A store holds something that it should not."""
+
+
+class DivergenceError(StateError):
+    """A replay came to another decision than the journal holds."""
