@@ -6,7 +6,7 @@
     ├── InputError                    what the user gave cannot be used            exit code 2
     │   ├── DataError                 a market-data file or table
     │   ├── RecipeError               a recipe or a ``--set``
-    │   ├── ReferenceError            a name or FILE.py:OBJECT that leads nowhere
+    │   ├── UnknownNameError          a name or FILE.py:OBJECT that leads nowhere
     │   └── ModelCompatibilityError   an artifact that is not what it says it is
     ├── RefusedError                  the input is fine, a gate said no            exit code 3
     │   ├── ParityError               the ONNX graph and the native model differ
@@ -40,7 +40,7 @@ class RecipeError(InputError):
     """A recipe, or a ``--set`` on top of one, has an unknown key or an impossible value."""
 
 
-class ReferenceError(InputError):  # noqa: A001 - the field's word; the builtin of this name is about weak references
+class UnknownNameError(InputError):
     """A name or a ``FILE.py:OBJECT`` leads to nothing that can be used."""
 
 
