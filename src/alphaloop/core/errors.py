@@ -6,6 +6,7 @@
     ├── InputError                    what the user gave cannot be used            exit code 2
     │   ├── DataError                 a market-data file or table
     │   ├── RecipeError               a recipe or a ``--set``
+    │   ├── FeatureError              a feature expression with an impossible part
     │   ├── UnknownNameError          a name or FILE.py:OBJECT that leads nowhere
     │   └── ModelCompatibilityError   an artifact that is not what it says it is
     ├── RefusedError                  the input is fine, a gate said no            exit code 3
@@ -38,6 +39,10 @@ class DataError(InputError):
 
 class RecipeError(InputError):
     """A recipe, or a ``--set`` on top of one, has an unknown key or an impossible value."""
+
+
+class FeatureError(InputError):
+    """A feature expression or a feature set has an impossible part: a window of zero rows, a name given twice."""
 
 
 class UnknownNameError(InputError):
