@@ -112,7 +112,7 @@ def find_step(rows: Rows, order: NDArray[np.int64], step_ns: int | None) -> int:
         row, before = int(order[at + 1]), int(order[at])
         raise DataError(
             f"{rows.source}: row {row + 1} ({rows.name(row)}) is {gaps[at] / NS_PER_S:g} s after row {before + 1}, "
-            f"closer than the bar step of {step_ns / NS_PER_S:g} s; remove the odd row or give the true step with --step-s"
+            f"closer than the bar step of {step_ns / NS_PER_S:g} s; remove the odd row or give the true --step-s"
         )
     return step_ns
 
