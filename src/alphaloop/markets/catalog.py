@@ -1,0 +1,128 @@
+"""What the installed markets offer, by name.
+
+A market is a package inside this folder with a module ``catalog`` that declares ``FEATURE_SETS``, a tuple of
+`NamedSet`. Nothing here names a market, so a market's folder can be deleted and nothing else notices. Declarations
+carry loaders, not loaded sets: listing names imports no kernel.
+"""
+
+from __future__ import annotations
+
+import pkgutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from alphaloop import markets
+from alphaloop.core.errors import UnknownNameError
+from alphaloop.core.settings import nearest
+
+if TYPE_CHECKING:
+    from alphaloop.features import FeatureSet
+
+
+@dataclass(frozen=True)
+class NamedSet:
+    """A feature set that a market offers under a name.
+
+    Attributes
+    ----------
+    name
+        What users type; unique over all markets.
+    description
+        One line for listings.
+    load
+        Builds or imports the set; called only when the set is asked for.
+    """
+
+    name: str
+    description: str
+    load: Callable[[], FeatureSet]
+
+
+def market_names() -> list[str]:
+    """Names of the installed markets, sorted."""
+    return sorted(found.name for found in pkgutil.iter_modules(markets.__path__) if found.ispkg)
+
+
+def named_sets() -> dict[str, tuple[str, NamedSet]]:
+    """Every declared feature set: name to (market, declaration), in order of market and declaration."""
+    found: dict[str, tuple[str, NamedSet]] = {}
+    for market in market_names():
+        module = f"{markets.__name__}.{market}.catalog"
+        if find_spec(module) is None:
+            continue
+        for declared in import_module(module).FEATURE_SETS:
+            found[declared.name] = (market, declared)
+    return found
+
+
+def feature_sets() -> list[str]:
+    """Names of the feature sets that the installed markets offer."""
+    return list(named_sets())
+
+
+def feature_set(name: str) -> FeatureSet:
+    """Load the feature set with this name.
+
+    Raises
+    ------
+    UnknownNameError
+        If no installed market offers it; says the nearest name that one does.
+    """
+    found = named_sets()
+    if name not in found:
+        raise UnknownNameError(
+            f"no feature set is called {name!r}; {nearest(name, list(found))} "
+            "(a set of your own is FILE.py or FILE.py:OBJECT)"
+        )
+    return found[name][1].load()
+
+
+def find_feature_set(reference: str) -> FeatureSet:
+    """Load the feature set that a user means: a name, ``FILE.py`` or ``FILE.py:OBJECT``.
+
+    Raises
+    ------
+    UnknownNameError
+        If the reference leads to no feature set.
+    """
+    if is_file_reference(reference):
+        from alphaloop.features.reference import load_feature_set
+
+        return load_feature_set(reference)
+    return feature_set(reference)
+
+
+def is_file_reference(reference: str) -> bool:
+    """Whether a reference points into a Python file rather than naming a declared set."""
+    return reference.endswith(".py") or ".py:" in reference
+
+
+def recipes() -> dict[str, Path]:
+    """Every shipped recipe: ``MARKET/NAME`` to the path of its TOML file, sorted."""
+    found: dict[str, Path] = {}
+    for market in market_names():
+        for folder in import_module(f"{markets.__name__}.{market}").__path__:
+            for path in sorted(Path(folder, "recipes").glob("*.toml")):
+                found[f"{market}/{path.stem}"] = path
+    return found
+
+
+def recipe(name: str) -> Path:
+    """Path of a shipped recipe, by ``MARKET/NAME`` or by ``NAME`` alone where only one market has it.
+
+    Raises
+    ------
+    UnknownNameError
+        If no recipe, or more than one, has this name.
+    """
+    found = recipes()
+    matches = [key for key in found if name in (key, key.partition("/")[2])]
+    if len(matches) == 1:
+        return found[matches[0]]
+    if matches:
+        raise UnknownNameError(f"recipe {name!r} exists in several markets; choose one of: {', '.join(matches)}")
+    raise UnknownNameError(f"no recipe is called {name!r}; {nearest(name, list(found))}")
