@@ -94,8 +94,8 @@ class Label(Settings):
         """
         if self.horizon_ns < step_ns:
             raise RecipeError(
-                f"label {self.name!r}: key 'horizon_s' is {self.horizon_s:g}, shorter than one bar of {step_ns / 1e9:g} s "
-                "so that no label could resolve; make it at least one bar"
+                f"label {self.name!r}: key 'horizon_s' is {self.horizon_s:g}, shorter than one bar of "
+                f"{step_ns / 1e9:g} s: no label could resolve; make it at least one bar"
             )
         series = Series.of(frame, self._reads())
         outcomes = Outcomes.blank(len(series))

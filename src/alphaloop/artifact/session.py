@@ -1,0 +1,42 @@
+"""One way to open and run a graph: one thread, so that a row has the same bits alone and in any batch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def open_session(onnx_bytes: bytes) -> Any:  # noqa: ANN401 - onnxruntime is untyped
+    """Open the graph in `onnx_bytes`; the runtime's own error passes through if it cannot be loaded."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
+    options.log_severity_level = 4
+    return onnxruntime.InferenceSession(onnx_bytes, options, providers=["CPUExecutionProvider"])
+
+
+class GraphRunner:
+    """A graph of one float32 input (N, F), called in batches or row by row."""
+
+    def __init__(self, onnx_bytes: bytes) -> None:
+        self._session = open_session(onnx_bytes)
+        self._input = self._session.get_inputs()[0].name
+        self._output = self._session.get_outputs()[-1].name
+
+    def batch(self, X: NDArray[np.float32], size: int = 4096) -> NDArray[np.float32]:
+        """Last output of the graph for rows `X` (n, F), in batches of `size`."""
+        parts = [self._run(X[start : start + size]) for start in range(0, len(X), size)]
+        return np.concatenate(parts) if parts else self._run(X)
+
+    def one_by_one(self, X: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Rows as in `batch`, each in a call of its own."""
+        return self.batch(X, size=1)
+
+    def _run(self, X: NDArray[np.float32]) -> NDArray[np.float32]:
+        found: NDArray[np.float32] = self._session.run([self._output], {self._input: np.ascontiguousarray(X)})[0]
+        return found
