@@ -1,0 +1,1 @@
+"""History through the engine: source, engine, paper venue and a stepped clock."""
