@@ -57,6 +57,12 @@ _log_return = log(close / lag(close, 1))
 _ema20, _ema50, _ema200 = ema(close, 20), ema(close, 50), ema(close, 200)
 _atr14 = atr(14)
 _rsi14 = rsi(close, 14) / 100
+_rise, _fall = diff(high), -diff(low)
+_plus = wilder(where(_rise > maximum(_fall, 0), _rise, 0), 14)
+_minus = wilder(where(_fall > maximum(_rise, 0), _fall, 0), 14)
+
+PARTS = {"plus": _plus, "minus": _minus}
+"""Names, for the reference page, of long parts that formulas share: Wilder's directional movement up and down."""
 
 
 def _position(x: Expr, bottom: Expr, top: Expr) -> Expr:
@@ -75,14 +81,14 @@ def _family(family: str) -> Callable[[str, Expr, str, str], Feature]:
 
 def _bollinger() -> list[Feature]:
     """Bands of two sample standard deviations around the 20-bar mean (Bollinger, 2001)."""
-    middle, half = mean(close, 20), 2 * std(close, 20)
-    upper, lower = middle + half, middle - half
+    middle, deviation = mean(close, 20), std(close, 20)
+    upper, lower = middle + 2 * deviation, middle - 2 * deviation
     make = _family("bollinger")
     return [
         make("price_vs_bb_upper", (close - upper) / close, "ratio", "close above (+) or below (-) the upper band"),
         make("price_vs_bb_lower", (close - lower) / close, "ratio", "close above (+) or below (-) the lower band"),
-        make("bb_width", 2 * half / middle, "ratio", "distance between the bands over their middle"),
-        make("bb_position", _position(close, lower, upper), "ratio", "close within the bands, 0 lower to 1 upper"),
+        make("bb_width", 4 * deviation / middle, "ratio", "distance between the bands over their middle"),
+        make("bb_position", (close - lower) / (4 * deviation), "ratio", "close within the bands, 0 lower to 1 upper"),
     ]
 
 
@@ -90,10 +96,7 @@ def _trend() -> list[Feature]:
     """Where price stands against its averages, and how one-sided its moves are."""
     line = ema(close, 12) - ema(close, 26)
     signal = ema(line, 9)
-    rise, fall = diff(high), -diff(low)
-    plus = wilder(where(rise > maximum(fall, 0), rise, 0), 14)
-    minus = wilder(where(fall > maximum(rise, 0), fall, 0), 14)
-    one_sided = (plus - minus) / (plus + minus)
+    one_sided = (_plus - _minus) / (_plus + _minus)
     make = _family("trend")
     return [
         make("price_vs_ema20", (close - _ema20) / close, "ratio", "close against its 20-bar EMA"),
@@ -205,7 +208,7 @@ def _volume() -> list[Feature]:
 
 
 def _candle() -> list[Feature]:
-    """What the bar looks like, and the run that it belongs to."""
+    """How the bar looks, and which run it belongs to."""
     height = high - low
     make = _family("candle")
     return [
