@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Final, Literal, Self
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from alphaloop.artifact.golden import Golden
 from alphaloop.core.settings import Settings
@@ -16,7 +16,13 @@ from alphaloop.core.settings import Settings
 FORMAT_VERSION: Final = 1
 
 
-class FeatureEntry(Settings):
+class Record(BaseModel):
+    """A part of the contract: frozen, unknown keys refused, floats finite."""
+
+    model_config = Settings.model_config
+
+
+class FeatureEntry(Record):
     """One column of the graph's input."""
 
     name: str = Field(min_length=1)
@@ -24,7 +30,7 @@ class FeatureEntry(Settings):
     unit: str = "1"
 
 
-class LabelEntry(Settings):
+class LabelEntry(Record):
     """The question that the model answers."""
 
     name: str
@@ -33,14 +39,14 @@ class LabelEntry(Settings):
     settings: dict[str, Any] = Field(default_factory=dict)
 
 
-class FileEntry(Settings):
+class FileEntry(Record):
     """A data file by its name and content."""
 
     name: str
     sha256: str
 
 
-class DatasetEntry(Settings):
+class DatasetEntry(Record):
     """The rows that the model was made from."""
 
     fingerprint: str
@@ -50,7 +56,7 @@ class DatasetEntry(Settings):
     step_s: float | None = None
 
 
-class RecipeEntry(Settings):
+class RecipeEntry(Record):
     """The settings of the training run."""
 
     name: str
@@ -58,14 +64,14 @@ class RecipeEntry(Settings):
     settings: dict[str, Any] = Field(default_factory=dict)
 
 
-class WindowEntry(Settings):
+class WindowEntry(Record):
     """Decision times of a split, both ends included, in nanoseconds."""
 
     first_ns: int
     last_ns: int
 
 
-class CalibrationEntry(Settings):
+class CalibrationEntry(Record):
     """The map from raw score to probability; platt_a, platt_b or knots beside the method."""
 
     model_config = ConfigDict(extra="allow")
@@ -73,7 +79,7 @@ class CalibrationEntry(Settings):
     method: str = "none"
 
 
-class ThresholdEntry(Settings):
+class ThresholdEntry(Record):
     """The probability from which a trade is worth its costs, and what says so."""
 
     model_config = ConfigDict(extra="allow")

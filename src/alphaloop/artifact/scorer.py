@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,36 +12,13 @@ from numpy.typing import NDArray
 from alphaloop.artifact.contract import Contract
 from alphaloop.artifact.folder import MODEL, decode
 from alphaloop.artifact.manifest import unseal
+from alphaloop.artifact.session import Session, open_session
 from alphaloop.core.errors import ModelCompatibilityError
 
 INPUT = "features"
 OUTPUT = "probabilities"
 # A sealed probability may move by this much on another processor, whose instructions round sums differently.
 GOLDEN_TOLERANCE = 1e-6
-
-
-class Node(Protocol):
-    """An input or output of a graph: a size that the graph leaves open is a word or None."""
-
-    name: str
-    type: str
-    shape: list[int | str | None]
-
-
-class Session(Protocol):
-    """What is used of onnxruntime's session."""
-
-    def run(self, outputs: list[str], inputs: dict[str, Any]) -> list[Any]:
-        """Compute the named outputs."""
-        ...
-
-    def get_inputs(self) -> list[Node]:
-        """Describe the graph's inputs."""
-        ...
-
-    def get_outputs(self) -> list[Node]:
-        """Describe the graph's outputs."""
-        ...
 
 
 class Scorer:
@@ -205,19 +182,11 @@ class ScoringQueue:
 
 
 def _session(onnx_bytes: bytes, source: str) -> Session:
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.inter_op_num_threads = 1
-    options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
-    options.log_severity_level = 4
     try:
-        session: Session = onnxruntime.InferenceSession(onnx_bytes, options, providers=["CPUExecutionProvider"])
+        return open_session(onnx_bytes)
     except Exception as error:  # onnxruntime's errors share no base of their own
         first = str(error).strip().splitlines()[0]
         raise ModelCompatibilityError(f"{source} cannot be loaded ({first}); export it again") from None
-    return session
 
 
 def _check_graph(session: Session, contract: Contract, source: str) -> None:

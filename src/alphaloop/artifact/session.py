@@ -2,13 +2,37 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 
-def open_session(onnx_bytes: bytes) -> Any:  # noqa: ANN401 - onnxruntime is untyped
+class Node(Protocol):
+    """An input or output of a graph: a size that the graph leaves open is a word or None."""
+
+    name: str
+    type: str
+    shape: list[int | str | None]
+
+
+class Session(Protocol):
+    """What is used of onnxruntime's session, which is untyped."""
+
+    def run(self, outputs: list[str], inputs: dict[str, Any]) -> list[Any]:
+        """Compute the named outputs."""
+        ...
+
+    def get_inputs(self) -> list[Node]:
+        """Describe the graph's inputs."""
+        ...
+
+    def get_outputs(self) -> list[Node]:
+        """Describe the graph's outputs."""
+        ...
+
+
+def open_session(onnx_bytes: bytes) -> Session:
     """Open the graph in `onnx_bytes`; the runtime's own error passes through if it cannot be loaded."""
     import onnxruntime
 
@@ -17,7 +41,8 @@ def open_session(onnx_bytes: bytes) -> Any:  # noqa: ANN401 - onnxruntime is unt
     options.inter_op_num_threads = 1
     options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
     options.log_severity_level = 4
-    return onnxruntime.InferenceSession(onnx_bytes, options, providers=["CPUExecutionProvider"])
+    session: Session = onnxruntime.InferenceSession(onnx_bytes, options, providers=["CPUExecutionProvider"])
+    return session
 
 
 class GraphRunner:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -31,8 +32,8 @@ def check_intervals(decided_ns: Times, resolved_ns: Times) -> None:
 def meets(decided_ns: Times, resolved_ns: Times, rows: Rows, others: Rows, embargo_s: float = 0.0) -> NDArray[np.bool_]:
     """Whether the interval of each of `rows` comes too near to that of any of `others`.
 
-    Two intervals ``(d, r]`` meet if ``d < r'`` and ``d' < r``. With an embargo they must lie at least `embargo_s` apart:
-    each of the others counts as ``(d' - embargo, r' + embargo]``.
+    Two intervals ``(d, r]`` meet if ``d < r'`` and ``d' < r``. With an embargo they must lie at least `embargo_s`
+    apart: each of the others counts as ``(d' - embargo, r' + embargo]``.
 
     Parameters
     ----------
@@ -64,6 +65,18 @@ def meets(decided_ns: Times, resolved_ns: Times, rows: Rows, others: Rows, embar
 def purge(rows: Rows, others: Rows, decided_ns: Times, resolved_ns: Times, embargo_s: float = 0.0) -> Rows:
     """Leave of `rows` those whose label interval keeps `embargo_s` away from every interval of `others`."""
     return rows[~meets(decided_ns, resolved_ns, rows, others, embargo_s)]
+
+
+def time_groups(decided_ns: Times, borders: Sequence[float] | NDArray[np.float64]) -> NDArray[np.int64]:
+    """Group of each row when the rows, ordered by decision, are cut at these shares of their number.
+
+    A border that falls among rows of one time moves to the first of them.
+    """
+    ordered = np.sort(decided_ns)
+    places = [min(round(float(border) * len(ordered)), len(ordered) - 1) for border in borders]
+    if not len(ordered):
+        return np.zeros(0, np.int64)
+    return np.searchsorted(ordered[places], decided_ns, side="right").astype(np.int64)
 
 
 def require_rows(parts: dict[str, Any], advice: str) -> None:

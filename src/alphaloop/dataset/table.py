@@ -98,7 +98,7 @@ class Dataset:
         return replace(self, **{name: getattr(self, name)[rows] for name in ROW_FIELDS})
 
     def class_counts(self) -> dict[str, int]:
-        """Number of rows of each class."""
+        """Count the rows of each class."""
         counts = np.bincount(self.y, minlength=len(self.classes))
         return {name: int(count) for name, count in zip(self.classes, counts, strict=True)}
 
