@@ -48,6 +48,11 @@ def stopwatch() -> float:
     return time.perf_counter()
 
 
+def pause(seconds: float) -> None:
+    """Let real time pass; whoever waits takes this as an argument so that a test need not."""
+    time.sleep(seconds)
+
+
 def to_ns(seconds: float) -> int:
     """Seconds as whole nanoseconds, rounded to the nearest."""
     return round(seconds * NS_PER_S)

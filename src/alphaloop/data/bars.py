@@ -14,7 +14,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from alphaloop.core.clock import to_ns
-from alphaloop.core.errors import DataError
+from alphaloop.core.errors import DataError, InputError
 from alphaloop.core.hashing import hash_file
 from alphaloop.data.checks import Rows, check_prices, check_volume, find_step
 from alphaloop.data.columns import PRICES, Layout, find_layout
@@ -130,8 +130,7 @@ def bars_from_table(
     step_s: float | None = None,
 ) -> Bars:
     """Check a raw table and turn it into bars; everything is as in `read_bars`."""
-    if stamp not in ("open", "close"):
-        raise DataError(f"{source}: stamp {stamp!r} is not possible; choose 'open' or 'close'")
+    stamp = parse_stamp(stamp)
     if step_s is not None and not (math.isfinite(step_s) and step_s > 0):
         raise DataError(f"{source}: a bar step of {step_s!r} s is not possible; give a positive number of seconds")
     layout = find_layout(table, source)
@@ -156,6 +155,20 @@ def bars_from_table(
         frame = frame[order]
     bars = Bars(frame, step_ns, source, sha256)
     return bars.only([symbol]) if layout.symbol is not None and symbol is not None else bars
+
+
+def parse_stamp(text: str) -> Stamp:
+    """Check a word for what a bar's time names.
+
+    Raises
+    ------
+    InputError
+        If it is neither ``open`` nor ``close``.
+    """
+    stamps: dict[str, Stamp] = {"open": "open", "close": "close"}
+    if text in stamps:
+        return stamps[text]
+    raise InputError(f"stamp {text!r} is not possible; choose open or close")
 
 
 def _listed(names: tuple[str, ...]) -> str:

@@ -1,7 +1,7 @@
 """A seeded, synthetic minute market with a signal that is planted, known and findable.
 
 Nothing here is recorded from any market; the symbols say so. It looks like one where that matters to a model:
-volatility comes in slow regimes and storms and follows the hour, activity is U-shaped over the day session and rises with
+volatility comes in slow regimes and storms and follows the hour, activity is U-shaped over the day and rises with
 volatility, shocks have fat tails and are partly shared by all symbols, prices sit on a grid of ticks.
 
 What is planted

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import polars as pl
 
-from alphaloop.core.errors import DataError
+from alphaloop.core.errors import DataError, InputError
+from alphaloop.core.files import atomic_path
 from alphaloop.data.columns import SYMBOL_SPELLINGS, normalise
 
 PARQUET, FEATHER, CSV, GZIP_CSV = "Parquet", "Feather", "CSV", "gzip CSV"
@@ -52,6 +53,14 @@ def read_table(path: str | Path) -> pl.DataFrame:
     DataError
         If the file is missing, empty, of another format than its extension says, truncated, corrupted or without rows.
     """
+    table = load_table(path)
+    if table.height == 0:
+        raise DataError(f"{Path(path).name} holds no rows; give a file with at least two bars")
+    return table
+
+
+def load_table(path: str | Path) -> pl.DataFrame:
+    """Read a table as `read_table` does; one without rows is fine here."""
     file = Path(path)
     form = _format(file)
     readers: dict[str, Callable[[Path], pl.DataFrame]] = {
@@ -60,10 +69,44 @@ def read_table(path: str | Path) -> pl.DataFrame:
         CSV: lambda source: _read_csv(source, source),
         GZIP_CSV: lambda source: _read_csv(source, _gunzip(source)),
     }
-    table = _guarded(file, form, readers[form])
-    if table.height == 0:
-        raise DataError(f"{file.name} holds no rows; give a file with at least two bars")
-    return table
+    return _guarded(file, form, readers[form])
+
+
+def write_table(table: pl.DataFrame, path: str | Path) -> None:
+    """Write a table in the format that the extension names, whole or not at all.
+
+    Raises
+    ------
+    InputError
+        If the extension names no format.
+    """
+    file = Path(path)
+    form = named_format(file)
+    with atomic_path(file) as temporary:
+        if form == PARQUET:
+            table.write_parquet(temporary)
+        elif form == FEATHER:
+            table.write_ipc(temporary)
+        else:
+            separator = "\t" if ".tsv" in _extension(file.name) else ","
+            content = table.write_csv(separator=separator).encode()
+            # A gzip header would hold the time of writing; without it the same table has the same bytes.
+            temporary.write_bytes(gzip.compress(content, mtime=0) if form == GZIP_CSV else content)
+
+
+def named_format(path: str | Path) -> str:
+    """Tell the format that a file's extension names.
+
+    Raises
+    ------
+    InputError
+        If it names none.
+    """
+    name = Path(path).name
+    extension = _extension(name)
+    if not extension:
+        raise InputError(f"{name}: extension {Path(name).suffix!r} names no format; use one of {', '.join(EXTENSIONS)}")
+    return EXTENSIONS[extension]
 
 
 def stem(path: str | Path) -> str:

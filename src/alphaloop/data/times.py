@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
@@ -10,7 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from alphaloop.core.clock import NS_PER_S
-from alphaloop.core.errors import DataError
+from alphaloop.core.errors import DataError, InputError
 
 # Magnitudes of epoch numbers do not overlap between 1973 and 5138: (smallest absolute value, nanoseconds per unit).
 EPOCH_UNITS = ((10**17, 1), (10**14, 10**3), (10**11, 10**6), (10**8, 10**9))
@@ -67,6 +68,22 @@ def parse_times(column: pl.Series, timezone: str | None, source: str) -> NDArray
     raise DataError(
         f"{source}: column {column.name!r} holds {column.dtype}, not times; name the column of times 'date'"
     )
+
+
+def parse_moment(text: str, option: str) -> int:
+    """UTC nanoseconds of one ISO 8601 day or time, taken as UTC where it names no zone; `option` names it in errors.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read.
+    """
+    try:
+        moment = datetime.fromisoformat(text.strip())
+    except ValueError:
+        raise InputError(f"{option} {text!r} is not a time; write it as 2024-01-31 or 2024-01-31T09:30:00Z") from None
+    aware = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
+    return round((aware - datetime(1970, 1, 1, tzinfo=UTC)) / timedelta(microseconds=1)) * 1_000
 
 
 def join_date_and_clock(date: pl.Series, clock: pl.Series) -> pl.Series:
