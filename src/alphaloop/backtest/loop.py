@@ -36,6 +36,7 @@ def replay(
     A bar time is worked on only if a symbol with an order or a position has a bar, a signal was given, or a time-out is
     due. `Session.step` changes nothing at any other time, so leaving it out is not an approximation.
     """
+    engine = session.engine
     active, step, dispatch = session.active, session.step, session.dispatch
     touched: list[BarRow] = []
     signals: list[Signal] = []
@@ -45,10 +46,14 @@ def replay(
         progress("backtest", first, len(feed))
         for offset, (bar, side) in enumerate(zip(feed.rows(first, last), sides[first:last], strict=True), first):
             if bar[2] != now:
-                if touched or signals or now >= session.engine.wake_ns:
+                if touched or signals or now >= engine.wake_ns:
                     clock.ns = now
-                    dispatch(step(now, touched, signals))
-                    touched, signals = [], []
+                    intents = step(now, touched, signals)
+                    if intents:
+                        dispatch(intents)
+                    touched = []
+                    if signals:
+                        signals = []
                 now = bar[2]
             if active and bar[0] in active:
                 touched.append(bar)

@@ -1,4 +1,4 @@
-"""Pure trading: policy, sizing, breakers, exits, ledger, order states, engine, paper venue, results. No I/O anywhere."""
+"""Pure trading: policy, sizing, breakers, exits, ledger, engine, paper venue, results; no I/O."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from alphaloop.core.clock import NS_PER_DAY, to_ns
@@ -9,33 +10,23 @@ from alphaloop.trading.plan import Breakers
 
 
 class BreakerPanel:
-    """State of the breakers of one account.
+    """State of the breakers of one account."""
 
-    A UTC day runs over ``[00:00, 24:00)`` by known time. Its drawdown counts from its highest marked equity, beginning
-    with the equity it opened with.
-    """
-
-    __slots__ = ("_floor", "_pause_ns", "day", "day_peak", "losses", "paused_until_ns", "plan", "tripped_until_ns")
+    __slots__ = ("_day_floor", "_floor", "_pause_ns", "losses", "paused_until_ns", "plan", "tripped_until_ns")
 
     def __init__(self, plan: Breakers, initial_cash: float) -> None:
         self.plan = plan
         self._floor = plan.min_balance_fraction * initial_cash
+        self._day_floor = 1.0 - plan.daily_drawdown if plan.daily_drawdown else -math.inf
         self._pause_ns = to_ns(plan.pause_s)
-        self.day = -1
-        self.day_peak = initial_cash
         self.tripped_until_ns = 0
         self.losses = 0
         self.paused_until_ns = 0
 
-    def mark(self, now_ns: int, before: float, equity: float) -> None:
-        """Take note of `equity` at `now_ns`; `before` is what the account was worth until then."""
-        day = now_ns // NS_PER_DAY
-        if day != self.day:
-            self.day, self.day_peak = day, before
-        self.day_peak = max(self.day_peak, equity)
-        limit = self.plan.daily_drawdown
-        if limit and equity <= self.day_peak * (1.0 - limit):
-            self.tripped_until_ns = (day + 1) * NS_PER_DAY
+    def mark(self, now_ns: int, equity: float, day_peak: float) -> None:
+        """Compare `equity` with the highest of its UTC day, ``[00:00, 24:00)`` by known time."""
+        if equity <= day_peak * self._day_floor:
+            self.tripped_until_ns = (now_ns // NS_PER_DAY + 1) * NS_PER_DAY
 
     def closed(self, now_ns: int, net: int) -> None:
         """Take note of a closed trade with its net result."""
@@ -66,4 +57,4 @@ class BreakerPanel:
             setattr(self, name, state[name])
 
 
-_CHANGING = ("day", "day_peak", "losses", "paused_until_ns", "tripped_until_ns")
+_CHANGING = ("losses", "paused_until_ns", "tripped_until_ns")

@@ -8,7 +8,7 @@ from alphaloop.core.clock import NS_PER_DAY
 
 
 class EquityCurve:
-    """Running drawdown and the last equity of each UTC day.
+    """Running drawdowns and the last equity of each UTC day.
 
     Equity only moves while something is open, so it is marked only then; between marks it stands still.
 
@@ -16,42 +16,62 @@ class EquityCurve:
     ----------
     equity, peak, max_drawdown : float
         Last equity, highest equity (quote units), deepest fall from a peak as a fraction of it.
+    day : int
+        UTC day of the last mark, ``[00:00, 24:00)``, counted since the epoch.
+    day_peak : float
+        Highest equity of that day, beginning with what it opened with.
     days : dict of int to float
-        Day number since the epoch to the last equity marked on that day.
-    points : list of (int, float)
-        Known time and equity of every mark, if `keep_points`; a backtest keeps them, a trader does not.
+        Equity at the end of each earlier day that had a mark.
+    points_ns, points : list of int, list of float
+        Known time and equity of every mark, if `keep_points`: a backtest keeps them, a trader does not.
     """
 
-    __slots__ = ("days", "equity", "keep_points", "max_drawdown", "peak", "points")
+    __slots__ = ("day", "day_peak", "days", "equity", "keep_points", "max_drawdown", "peak", "points", "points_ns")
 
     def __init__(self, initial: float, keep_points: bool = True) -> None:
-        self.equity = self.peak = initial
+        self.equity = self.peak = self.day_peak = initial
         self.max_drawdown = 0.0
+        self.day = -1
         self.days: dict[int, float] = {}
         self.keep_points = keep_points
-        self.points: list[tuple[int, float]] = []
+        self.points_ns: list[int] = []
+        self.points: list[float] = []
 
     def mark(self, now_ns: int, equity: float) -> None:
         """Take note of the equity at `now_ns`; times must not go back."""
+        day = now_ns // NS_PER_DAY
+        if day != self.day:
+            if self.day >= 0:
+                self.days[self.day] = self.equity
+            self.day, self.day_peak = day, self.equity
         self.equity = equity
-        self.days[now_ns // NS_PER_DAY] = equity
+        if equity > self.day_peak:
+            self.day_peak = equity
         if equity > self.peak:
             self.peak = equity
         elif self.peak - equity > self.max_drawdown * self.peak:
             self.max_drawdown = (self.peak - equity) / self.peak
         if self.keep_points:
-            self.points.append((now_ns, equity))
+            self.points_ns.append(now_ns)
+            self.points.append(equity)
+
+    def daily(self, initial: float, first_day: int, last_day: int) -> list[float]:
+        """List `initial`, then the equity at the end of each day ``[first_day, last_day]``, quiet days included."""
+        known = self.days | {self.day: self.equity}
+        series = [initial]
+        for day in range(first_day, last_day + 1):
+            series.append(known.get(day, series[-1]))
+        return series
 
     def state(self) -> dict[str, Any]:
         """Everything but the points, ready for JSON."""
-        return {
-            "equity": self.equity,
-            "peak": self.peak,
-            "max_drawdown": self.max_drawdown,
-            "days": [[day, value] for day, value in self.days.items()],
-        }
+        return {name: getattr(self, name) for name in _NUMBERS} | {"days": [list(item) for item in self.days.items()]}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Take over what `state` gave."""
-        self.equity, self.peak, self.max_drawdown = state["equity"], state["peak"], state["max_drawdown"]
-        self.days = {day: value for day, value in state["days"]}
+        for name in _NUMBERS:
+            setattr(self, name, state[name])
+        self.days = dict(state["days"])
+
+
+_NUMBERS = ("equity", "peak", "max_drawdown", "day", "day_peak")

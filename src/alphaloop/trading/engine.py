@@ -56,13 +56,14 @@ class Engine:
         self.wake_ns = NEVER_NS
         self._cool_until_ns: dict[str, int] = {}
         self._next_id = 1
+        self._trails = plan.exits.trailing_atr > 0
         self._timeout_ns = to_ns(plan.exits.timeout_s)
         self._cool_down_ns = to_ns(plan.policy.cool_down_s)
 
     # -- events -----------------------------------------------------------------------------------------------------
 
     def on_report(self, report: Report) -> Trade | None:
-        """What the venue did with an order or a bracket; the closed trade if that ended a position.
+        """Take note of what the venue did; return the closed trade if that ended a position.
 
         Raises
         ------
@@ -84,24 +85,26 @@ class Engine:
         return trade
 
     def on_bar(self, bar: BarRow) -> Amend | None:
-        """A closed bar of a symbol with a position; the amendment if its trailing stop moves."""
+        """See a closed bar of a symbol with a position; return an amendment if its trailing stop moves."""
         position = self.positions.get(bar[0])
-        if position is None or position.state is PositionState.OPENING:
+        if position is None:
+            return None
+        position.last = bar[6]
+        if not self._trails or position.state is not PositionState.OPEN:
             return None
         level = position.follow(bar, self.plan.exits)
-        if level is None or position.state is not PositionState.OPEN:
-            return None
-        return Amend(position.symbol, level, bar[2])
+        return None if level is None else Amend(position.symbol, level, bar[2])
 
     def mark(self, now_ns: int) -> None:
         """Value the account at the last closes, for the curve and the breakers."""
         worth: float = self.ledger.cash
         for position in self.positions.values():
-            if position.state is not PositionState.OPENING:
-                worth += position.side * position.quantity * position.last
+            worth += position.held * position.last
         equity = worth / NANO
-        self.breakers.mark(now_ns, self.curve.equity, equity)
-        self.curve.mark(now_ns, equity)
+        curve = self.curve
+        curve.mark(now_ns, equity)
+        if equity < curve.day_peak:
+            self.breakers.mark(now_ns, equity, curve.day_peak)
 
     def on_timer(self, now_ns: int) -> list[Order]:
         """Exit orders of positions whose time is up."""

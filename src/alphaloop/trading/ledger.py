@@ -1,7 +1,7 @@
 """The books: exact, double-entry, and nothing but the sum of the fills.
 
-Every fill moves four accounts so that ``cash + cost of what is held + fees - realised = initial`` holds to the last nano
-unit. A short position has negative quantity and negative cost (the proceeds of its sale).
+Every fill moves four accounts so that ``cash + cost of what is held + fees - realised = initial`` holds to the last
+nano unit. A short position has negative quantity and negative cost (the proceeds of its sale).
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Ledger:
 
     @classmethod
     def rebuilt(cls, initial: int, fills: Iterable[Fill]) -> Self:
-        """The ledger after `fills`, from nothing else."""
+        """Rebuild the books from `fills` and nothing else."""
         ledger = cls(initial)
         for fill in fills:
             ledger.apply(fill)
@@ -60,7 +60,7 @@ class Ledger:
             change = moved
         elif abs(signed) > abs(held):
             raise StateError(
-                f"fill of order {fill.order_id} trades {fill.quantity} of {fill.symbol!r} against a position of {held}, "
+                f"fill of order {fill.order_id} trades {fill.quantity} of {fill.symbol!r} while {held} are held, "
                 "which would cross zero; reconcile with the venue"
             )
         else:
@@ -78,7 +78,7 @@ class Ledger:
             self.costs.pop(symbol, None)
 
     def balance(self) -> int:
-        """What the accounts disagree by, in nano quote units; anything but 0 is a defect."""
+        """Sum up what the accounts disagree by, in nano quote units; anything but 0 is a defect."""
         return self.cash + sum(self.costs.values()) + self.fees - self.realised - self.initial
 
     def state(self) -> dict[str, Any]:
@@ -87,7 +87,7 @@ class Ledger:
 
     @classmethod
     def restored(cls, state: dict[str, Any]) -> Self:
-        """The ledger that `state` was taken from."""
+        """Rebuild the ledger that `state` was taken from."""
         ledger = cls(state["initial"])
         for name in cls.__slots__:
             value = state[name]

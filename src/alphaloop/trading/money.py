@@ -16,7 +16,7 @@ def to_nano(amount: float) -> int:
 
 
 def from_nano(amount: int) -> float:
-    """The float nearest to `amount` nano units."""
+    """Give the float nearest to `amount` nano units."""
     return amount / NANO
 
 

@@ -32,9 +32,7 @@ class Sizing(Settings):
 
     method: Literal["fraction", "risk"] = Field(default="fraction", description="share of equity, or risk at the stop")
     fraction: float = Field(default=0.1, gt=0, le=10, description="notional as a share of equity (method fraction)")
-    risk_fraction: float = Field(
-        default=0.01, gt=0, le=0.5, description="loss at the stop, costs included (method risk)"
-    )
+    risk_fraction: float = Field(default=0.01, gt=0, le=0.5, description="loss at the stop with costs (method risk)")
     max_fraction: float = Field(default=1.0, gt=0, le=10, description="cap of one position's notional, share of equity")
     max_exposure: float = Field(default=1.0, gt=0, le=10, description="cap of all notionals together, share of equity")
     min_notional: float = Field(default=10.0, ge=0, description="smaller entries are skipped, in quote units")
@@ -42,22 +40,18 @@ class Sizing(Settings):
 
 
 class Exits(Settings):
-    """When a position is left. Distances are multiples of the entry signal's ATR from the entry price with its costs."""
+    """When a position is left. Distances are multiples of the signal's ATR from the entry price with its costs."""
 
     take_profit_atr: float = Field(default=3.0, ge=0, le=1000, description="distance of the target; 0 is none")
     stop_loss_atr: float = Field(default=2.0, ge=0, le=1000, description="distance of the stop; 0 is none")
-    min_reward_risk: float = Field(
-        default=0.0, ge=0, description="take_profit_atr is at least this times stop_loss_atr"
-    )
+    min_reward_risk: float = Field(default=0.0, ge=0, description="least take_profit_atr over stop_loss_atr")
     target_order: Literal["market", "limit"] = Field(
         default="market",
-        description="a touched target sells at market (pays impact, as labels count) or rests as limit",
+        description="a touched target goes to market and pays impact, as labels count, or rests as limit",
     )
     trailing_atr: float = Field(default=0.0, ge=0, le=1000, description="distance of the trailing stop; 0 is none")
     trailing_arm_atr: float = Field(default=0.0, ge=0, le=1000, description="gain at which trailing starts")
-    timeout_s: float = Field(
-        default=3600.0, ge=0, le=YEAR_S, description="longest time from the decision on; 0 is none"
-    )
+    timeout_s: float = Field(default=3600.0, ge=0, le=YEAR_S, description="longest time from the decision; 0 is none")
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -80,7 +74,7 @@ class Breakers(Settings):
         default=0.05,
         ge=0,
         lt=1,
-        description="fall from the UTC day's highest equity that stops entries until 00:00; 0 off",
+        description="fall from the UTC day's peak that stops entries until 00:00; 0 off",
     )
     max_consecutive_losses: int = Field(default=5, ge=0, description="losing trades in a row that pause entries; 0 off")
     pause_s: float = Field(default=3600.0, ge=0, le=YEAR_S, description="length of that pause")

@@ -23,6 +23,8 @@ class Position:
         Last known close of the symbol; the decision's until there is a fill.
     stop : float
         Level that rests at the venue; infinite if there is none.
+    held : int
+        Signed quantity that the account holds: 0 until the entry is filled.
     best : float
         Most favourable price since the entry.
     deadline_ns : int
@@ -47,10 +49,11 @@ class Position:
     stop: float = math.nan
     best: float = math.nan
     exit_id: int | None = None
+    held: int = 0
 
     @classmethod
     def asked(cls, order: Order) -> Self:
-        """The position that an entry order asks for."""
+        """Begin the position that an entry order asks for."""
         return cls(
             symbol=order.symbol,
             side=order.side,
@@ -70,7 +73,7 @@ class Position:
     def enter(self, fill: Fill, stop: float, basis: float) -> None:
         """Take note of the entry's fill and of the levels that the venue derived from it."""
         self.step(PositionStep.ENTER)
-        self.quantity, self.opened_ns = fill.quantity, fill.event_ns
+        self.quantity, self.held, self.opened_ns = fill.quantity, self.side * fill.quantity, fill.event_ns
         self.entry_price, self.entry_notional, self.fees = fill.price, fill.notional, fill.fee
         self.stop, self.basis, self.best = stop, basis, fill.price
 
@@ -96,14 +99,11 @@ class Position:
         )
 
     def follow(self, bar: BarRow, exits: Exits) -> float | None:
-        """Take note of a bar; the new stop where the trailing stop moves.
+        """Move the trailing stop after a bar; None where it stays.
 
         The extreme of the bar in which the position was opened may lie before the entry, so only its close counts.
         """
         _, open_ns, _, _, high, low, close = bar
-        self.last = close
-        if not exits.trailing_atr:
-            return None
         extreme = close if self.opened_ns > open_ns else (high if self.side > 0 else low)
         self.best = max(self.best, extreme) if self.side > 0 else min(self.best, extreme)
         if self.side * (self.best - self.basis) < exits.trailing_arm_atr * self.atr:
@@ -120,22 +120,15 @@ class Position:
         return self.deadline_ns if self.state is PositionState.OPEN else NEVER_NS
 
     def to_dict(self) -> dict[str, Any]:
-        """Every field, ready for JSON (which has no infinities or NaN: they become null or a sign)."""
-        return {name: _text(value) for name, value in asdict(self).items()}
+        """Every field, ready for JSON; floats that JSON cannot say are written as words."""
+        return asdict(self) | {name: repr(getattr(self, name)) for name in _FLOATS}
 
     @classmethod
     def from_dict(cls, state: dict[str, Any]) -> Self:
-        """The position that `to_dict` was taken from."""
-        values = {name: _number(value) if name in _FLOATS else value for name, value in state.items()}
+        """Rebuild the position that `to_dict` was taken from."""
+        values: dict[str, Any] = dict(state)
+        values.update({name: float(state[name]) for name in _FLOATS})
         return cls(**values | {"state": PositionState(state["state"])})
 
 
 _FLOATS = ("atr", "entry_price", "basis", "stop", "best")
-
-
-def _text(value: Any) -> Any:
-    return repr(value) if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def _number(value: Any) -> float:
-    return float(value)

@@ -62,7 +62,7 @@ class Result:
 
     @classmethod
     def of(cls, session: Session, times: NDArray[np.int64], bars: int) -> Result:
-        """The result of a finished session."""
+        """Sum up a finished session."""
         engine = session.engine
         return cls(tuple(session.trades), engine.curve, session.plan.initial_cash, times, bars, dict(engine.skipped))
 
@@ -74,9 +74,8 @@ class Result:
     @property
     def equity(self) -> pl.DataFrame:
         """Equity (quote units) at each bar time: known_ns, equity; needs a curve that kept its points."""
-        marks = np.array([now for now, _ in self.curve.points], np.int64)
-        values = np.array([self.initial_cash, *(equity for _, equity in self.curve.points)])
-        at = np.searchsorted(marks, self.times, side="right")
+        values = np.array([self.initial_cash, *self.curve.points])
+        at = np.searchsorted(np.array(self.curve.points_ns, np.int64), self.times, side="right")
         return pl.DataFrame({"known_ns": self.times, "equity": values[at]})
 
     def table(self) -> pl.DataFrame:
@@ -88,7 +87,7 @@ class Result:
         return pl.DataFrame(rows, infer_schema_length=None)
 
     def summary(self) -> dict[str, Any]:
-        """The figures; None where one is undefined.
+        """Compute the figures; None where one is undefined.
 
         Sharpe is the mean over the standard deviation of daily returns (equity at the end of each UTC day, quiet days
         included, no risk-free rate), times the root of 365. Exposure is the share of time with an open position. Profit
@@ -119,10 +118,7 @@ class Result:
         if not len(self.times):
             return None
         first, last = int(self.times[0]) // NS_PER_DAY, int(self.times[-1]) // NS_PER_DAY
-        equity = [self.initial_cash]
-        for day in range(first, last + 1):
-            equity.append(self.curve.days.get(day, equity[-1]))
-        values = np.array(equity)
+        values = np.array(self.curve.daily(self.initial_cash, first, last))
         if len(values) < 3 or (values <= 0).any():
             return None
         returns = np.diff(values) / values[:-1]

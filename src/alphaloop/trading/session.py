@@ -58,23 +58,25 @@ class Session:
             What is wanted now. They are in `log` already, but not at the venue: whoever keeps a journal writes it first
             and then calls `dispatch`.
         """
-        engine = self.engine
-        touched = [bar for bar in bars if bar[0] in self.active]
-        for bar in touched:
-            for report in self.venue.on_bar(bar):
-                self._take(report)
+        engine, active = self.engine, self.active
         intents: list[Intent] = []
-        for bar in touched:
-            amend = engine.on_bar(bar)
-            if amend is not None:
-                intents.append(amend)
+        touched = False
+        for bar in bars:
+            if bar[0] in active:
+                touched = True
+                for report in self.venue.on_bar(bar):
+                    self._take(report)
+                amend = engine.on_bar(bar)
+                if amend is not None:
+                    intents.append(amend)
         if touched:
             engine.mark(now_ns)
         if now_ns >= engine.wake_ns:
             intents.extend(engine.on_timer(now_ns))
         if signals:
             intents.extend(engine.on_signals(now_ns, signals))
-        self.log.extend(intents)
+        if intents:
+            self.log.extend(intents)
         return intents
 
     def dispatch(self, intents: Sequence[Intent]) -> None:

@@ -90,7 +90,7 @@ Step = TypeVar("Step", OrderStep, PositionStep)
 
 
 def advance(table: Mapping[tuple[State, Step], State], state: State, step: Step, what: str) -> State:
-    """The state after `step`.
+    """Look up the state after `step`.
 
     Raises
     ------

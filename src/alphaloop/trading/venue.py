@@ -16,6 +16,7 @@ Paper fills follow `core.fills`, the rules that labels use too:
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol
 
@@ -38,8 +39,8 @@ class Venue(Protocol):
         """Take an order, or a new level for a resting stop."""
         ...
 
-    def on_bar(self, bar: BarRow) -> list[Report]:
-        """Reports on the bar's symbol since its last bar; a paper venue fills from the bar, a real one ignores it."""
+    def on_bar(self, bar: BarRow) -> Sequence[Report]:
+        """Report on the bar's symbol since its last bar; a paper venue fills from the bar, a real one ignores it."""
         ...
 
 
@@ -59,6 +60,8 @@ class Working:
         Whether the stop was moved since the entry.
     amends : list of (int, float)
         Moved stops on their way: arrival time and level.
+    quiet_above, quiet_below : float
+        A bar strictly between these changes nothing; the wrong way round where every bar has to be looked at.
     """
 
     entry: Order | None = None
@@ -70,6 +73,15 @@ class Working:
     target: float = math.nan
     trailed: bool = False
     amends: list[tuple[int, float]] = field(default_factory=list)
+    quiet_above: float = math.inf
+    quiet_below: float = -math.inf
+
+    def settle(self) -> None:
+        """Find the prices between which a bar does nothing: strictly inside the brackets, if nothing is on its way."""
+        if self.entry is None and self.leave is None and not self.amends:
+            self.quiet_above, self.quiet_below = sorted((self.stop, self.target))
+        else:
+            self.quiet_above, self.quiet_below = math.inf, -math.inf
 
 
 class PaperVenue:
@@ -91,16 +103,22 @@ class PaperVenue:
     def submit(self, intent: Intent) -> None:
         """Take an order, or a new level for a resting stop; what has nothing left to act on is ignored."""
         if isinstance(intent, Amend):
-            if intent.symbol in self.working:
-                self.working[intent.symbol].amends.append((intent.decided_ns + self._latency_ns, intent.stop))
+            work = self.working.get(intent.symbol)
+            if work is not None:
+                work.amends.append((intent.decided_ns + self._latency_ns, intent.stop))
+                work.settle()
         elif intent.reason is Reason.ENTRY:
             self.working[intent.symbol] = Working(entry=intent)
         else:
-            self.working[intent.symbol].leave = intent
+            work = self.working[intent.symbol]
+            work.leave = intent
+            work.settle()
 
-    def on_bar(self, bar: BarRow) -> list[Report]:
-        """What the bar did to the orders and brackets of its symbol."""
+    def on_bar(self, bar: BarRow) -> Sequence[Report]:
+        """Fill what the bar reaches of the orders and brackets of its symbol."""
         work = self.working[bar[0]]
+        if work.quiet_above < bar[5] and bar[4] < work.quiet_below:
+            return ()
         reports: list[Report] = []
         entering = work.entry is not None
         if work.entry is not None:
@@ -109,13 +127,13 @@ class PaperVenue:
                 return reports
             reports.append(report)
         if work.side:
-            closing = (
-                self._leave(work, bar) or self._move(work, bar) or self._touch(work, bar, bar[4], bar[5], entering)
-            )
+            closing = self._leave(work, bar) or self._move(work, bar, entering)
             if closing is not None:
                 reports.append(closing)
-        if _ended(reports):
+        if reports and (isinstance(reports[-1], Drop) or reports[-1].reason is not Reason.ENTRY):
             del self.working[bar[0]]
+        else:
+            work.settle()
         return reports
 
     def close(self, symbol: str, price: float, now_ns: int) -> Report | None:
@@ -153,19 +171,18 @@ class PaperVenue:
         happens = max(arrives, open_ns)
         return self._fill_exit(work, symbol, mid, self._impact, happens, known_ns, order.reason, order.order_id)
 
-    def _move(self, work: Working, bar: BarRow) -> Fill | None:
+    def _move(self, work: Working, bar: BarRow, entering: bool) -> Fill | None:
         _, open_ns, known_ns, open_, high, low, close = bar
         while work.amends and work.amends[0][0] < known_ns:
             arrives, level = work.amends.pop(0)
             mid = fill_mid(arrives, open_ns, known_ns, open_, close)
-            first = self._touch(work, bar, max(open_, mid), min(open_, mid), False)
+            first = self._touch(work, bar, max(open_, mid), min(open_, mid), entering)
             if first is not None:
                 return first
             work.stop = min(level, mid) if work.side > 0 else max(level, mid)
             work.trailed = True
-            if not work.amends or work.amends[0][0] >= known_ns:
-                return self._touch(work, bar, high, low, arrives > open_ns)
-        return None
+            entering = arrives > open_ns
+        return self._touch(work, bar, high, low, entering)
 
     def _touch(self, work: Working, bar: BarRow, high: float, low: float, entering: bool) -> Fill | None:
         outcome, mid = bracket_exit(work.side, work.stop, work.target, bar[3], high, low, entering)
@@ -219,18 +236,17 @@ class PaperVenue:
         self.working.update((symbol, _from_dict(work)) for symbol, work in state.items())
 
 
-def _ended(reports: list[Report]) -> bool:
-    return bool(reports) and (isinstance(reports[-1], Drop) or reports[-1].reason is not Reason.ENTRY)
+_LEVELS = ("stop", "target", "quiet_above", "quiet_below")
 
 
 def _to_dict(work: Working) -> dict[str, Any]:
-    state = asdict(work)
-    return state | {"stop": repr(work.stop), "target": repr(work.target)}
+    orders = {name: order and order._asdict() for name, order in (("entry", work.entry), ("leave", work.leave))}
+    return asdict(work) | orders | {name: repr(getattr(work, name)) for name in _LEVELS}
 
 
 def _from_dict(state: dict[str, Any]) -> Working:
     orders = {name: _order(state[name]) for name in ("entry", "leave")}
-    levels = {name: float(state[name]) for name in ("stop", "target")}
+    levels = {name: float(state[name]) for name in _LEVELS}
     amends = [(arrives, level) for arrives, level in state["amends"]]
     return Working(**state | orders | levels | {"amends": amends})
 
