@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import io
-import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,7 +11,8 @@ import polars as pl
 
 from alphaloop.core.errors import DataError, InputError
 from alphaloop.core.files import atomic_path
-from alphaloop.data.columns import SYMBOL_SPELLINGS, normalise
+from alphaloop.data.csv_text import read_csv
+from alphaloop.data.native import guarded
 
 PARQUET, FEATHER, CSV, GZIP_CSV = "Parquet", "Feather", "CSV", "gzip CSV"
 
@@ -36,9 +36,6 @@ _MAGIC = {
     b"\x1f\x8b": GZIP_CSV,
     b"PK\x03\x04": "zip",
 }
-_SEPARATORS = ",;\t|"
-_SAMPLE_ROWS = 10_000
-_HEADER_BYTES = 65_536
 
 
 def read_table(path: str | Path) -> pl.DataFrame:
@@ -63,13 +60,14 @@ def load_table(path: str | Path) -> pl.DataFrame:
     """Read a table as `read_table` does; one without rows is fine here."""
     file = Path(path)
     form = _format(file)
-    readers: dict[str, Callable[[Path], pl.DataFrame]] = {
-        PARQUET: lambda source: pl.read_parquet(source, glob=False, hive_partitioning=False, use_pyarrow=False),
-        FEATHER: lambda source: pl.read_ipc(io.BytesIO(source.read_bytes())),
-        CSV: lambda source: _read_csv(source, source),
-        GZIP_CSV: lambda source: _read_csv(source, _gunzip(source)),
+    readers: dict[str, Callable[[], pl.DataFrame]] = {
+        PARQUET: lambda: pl.read_parquet(file, glob=False, hive_partitioning=False),
+        # Read whole, not mapped: a file that shrinks under a map ends the process.
+        FEATHER: lambda: pl.read_ipc(io.BytesIO(file.read_bytes())),
+        CSV: lambda: read_csv(file, compressed=False),
+        GZIP_CSV: lambda: read_csv(file, compressed=True),
     }
-    return _guarded(file, form, readers[form])
+    return guarded(file.name, form, readers[form])
 
 
 def write_table(table: pl.DataFrame, path: str | Path) -> None:
@@ -143,64 +141,3 @@ def _format(file: Path) -> str:
             f"give it the right extension or export it again"
         )
     return named
-
-
-def _guarded(file: Path, form: str, read: Callable[[Path], pl.DataFrame]) -> pl.DataFrame:
-    """Run a reader; whatever it raises, a panic of the reader's native code too, becomes one `DataError`."""
-    try:
-        return read(file)
-    except DataError:
-        raise
-    except BaseException as error:
-        # pyo3's PanicException derives from BaseException so that nobody swallows it by accident; here it can only mean
-        # that the bytes are damaged. A person's Ctrl-C is not a property of the file.
-        if isinstance(error, KeyboardInterrupt | SystemExit | GeneratorExit):
-            raise
-        reason = (" ".join(str(error).split()) or type(error).__name__)[:160].rstrip(" .")
-        raise DataError(
-            f"{file.name} cannot be read as {form}, it is truncated or corrupted ({reason}); fetch or export it again"
-        ) from None
-
-
-def _gunzip(file: Path) -> bytes:
-    try:
-        with gzip.open(file, "rb") as handle:
-            content = handle.read()
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise DataError(f"{file.name}: the gzip stream is truncated or corrupted ({error}); fetch it again") from None
-    if not content.strip():
-        raise DataError(f"{file.name} is empty inside its gzip stream; fetch or export it again")
-    return content
-
-
-def _read_csv(file: Path, content: Path | bytes) -> pl.DataFrame:
-    separator, names = _header(file, content)
-    text = {name: pl.String for name in names if normalise(name) in SYMBOL_SPELLINGS}
-
-    def parse(sample: int | None) -> pl.DataFrame:
-        return pl.read_csv(content, separator=separator, schema_overrides=text, infer_schema_length=sample)
-
-    try:
-        return parse(_SAMPLE_ROWS)
-    except pl.exceptions.ComputeError:
-        # A later row does not fit the type that the first rows suggest; with all rows seen the column becomes wider.
-        return parse(None)
-
-
-def _header(file: Path, content: Path | bytes) -> tuple[str, list[str]]:
-    if isinstance(content, bytes):
-        head = content[:_HEADER_BYTES]
-    else:
-        with content.open("rb") as handle:
-            head = handle.read(_HEADER_BYTES)
-    if b"\x00" in head:
-        raise DataError(f"{file.name} holds zero bytes and is not UTF-8 text; export it again as UTF-8 CSV")
-    line = head.decode("utf-8-sig", errors="replace").lstrip("\r\n").splitlines()[:1]
-    if not line or not line[0].strip():
-        raise DataError(f"{file.name} has no header line; fetch or export it again")
-    separator = max(_SEPARATORS, key=line[0].count)
-    names = [name.strip().strip('"') for name in line[0].split(separator)]
-    repeated = next((name for name in names if names.count(name) > 1), None)
-    if repeated is not None:
-        raise DataError(f"{file.name}: column {repeated!r} appears more than once in the header; rename one of them")
-    return separator, names
