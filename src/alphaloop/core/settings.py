@@ -23,8 +23,8 @@ class Settings(BaseModel):
         return hash_json(self.model_dump(mode="json"))
 
     @classmethod
-    def parse(cls, values: Mapping[str, Any], source: str) -> Self:
-        """Build from plain values; `source` names the file in the error.
+    def parse(cls, values: Mapping[str, Any], source: str, *, at: str = "") -> Self:
+        """Build from plain values; `source` names the file in the error, `at` the table inside it that they come from.
 
         Raises
         ------
@@ -34,7 +34,7 @@ class Settings(BaseModel):
         try:
             return cls.model_validate(dict(values))
         except ValidationError as error:
-            raise RecipeError(_sentence(cls, error, source)) from None
+            raise RecipeError(_sentence(cls, error, source, at)) from None
 
 
 def nearest(word: str, choices: list[str]) -> str:
@@ -43,14 +43,15 @@ def nearest(word: str, choices: list[str]) -> str:
     return f"did you mean {close[0]!r}?" if close else f"choose one of: {', '.join(sorted(choices))}"
 
 
-def _sentence(model: type[BaseModel], error: ValidationError, source: str) -> str:
+def _sentence(model: type[BaseModel], error: ValidationError, source: str, at: str) -> str:
     first = error.errors()[0]
-    path = ".".join(str(part) for part in first["loc"])
+    path = ".".join(filter(None, (at, *(str(part) for part in first["loc"]))))
     if first["type"] == "extra_forbidden":
         *parents, wrong = first["loc"]
         return f"{source}: unknown key {path!r}; {nearest(str(wrong), _keys_at(model, [str(p) for p in parents]))}"
-    reason = first["msg"][0].lower() + first["msg"][1:]
-    got = "" if first["type"] == "missing" else f", got {first['input']!r}"
+    reason = first["msg"].removeprefix("Value error, ")
+    reason = reason[0].lower() + reason[1:]
+    got = "" if first["type"] in ("missing", "value_error") else f", got {first['input']!r}"
     return f"{source}: key {path!r} is not usable: {reason}{got}; correct it and run again"
 
 

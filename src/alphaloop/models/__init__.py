@@ -1,0 +1,1 @@
+"""Estimators, one per file, behind one small protocol; the baselines first."""

@@ -1,0 +1,99 @@
+"""Logistic regression on normalised features: the model that a better one has to beat."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from alphaloop.core.progress import Progress, silent
+from alphaloop.core.settings import Settings
+from alphaloop.models.estimator import Classes, Features, Margins, Task, shares
+from alphaloop.models.graph import Graph, dot
+from alphaloop.models.scaling import Scaler
+
+
+class LogisticParameters(Settings):
+    """Parameters of the logistic regression."""
+
+    C: float = Field(default=0.1, gt=0, description="inverse of the L2 penalty")
+    max_iter: int = Field(default=200, ge=1, le=100_000)
+    tol: float = Field(default=1e-5, gt=0)
+
+
+class Logistic:
+    """L2-penalised (multinomial) logistic regression; normalisation, imputation and clipping are part of it.
+
+    Coefficients are rounded to float32 when fitting ends: what the graph holds is what the native model computes with.
+    """
+
+    def __init__(self, task: Task, parameters: LogisticParameters | None = None) -> None:
+        self.task = task
+        self.parameters = parameters or LogisticParameters()
+        width = len(task.feature_names)
+        self._scaler = Scaler(np.zeros(width, np.float32), np.ones(width, np.float32))
+        self._weights = np.zeros((task.outputs, width), np.float32)
+        self._base = np.zeros(task.outputs, np.float32)
+
+    def fit(
+        self,
+        X: Features,
+        y: Classes,
+        *,
+        weight: NDArray[np.float64] | None = None,
+        validation: tuple[Features, Classes] | None = None,
+        seed: int = 0,
+        progress: Progress = silent,
+    ) -> None:
+        """Normalise by the rows of `X` (n, F) and minimise the penalised log loss; see `Estimator.fit`."""
+        import warnings
+
+        from sklearn.exceptions import ConvergenceWarning
+        from sklearn.linear_model import LogisticRegression
+
+        self._scaler = Scaler.fit(X)
+        z = self._scaler.apply(X)
+        chosen = self.parameters
+        regression = LogisticRegression(C=chosen.C, max_iter=chosen.max_iter, tol=chosen.tol)
+        with warnings.catch_warnings():
+            # A penalised fit that stops a little early is a valid model; the scores say how good.
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            regression.fit(z, y, sample_weight=weight)
+        self._weights = np.asarray(regression.coef_, np.float32)
+        self._base = np.asarray(regression.intercept_, np.float32)
+
+    def raw(self, X: Features) -> Margins:
+        """Linear margins of normalised rows; see `Estimator.raw`."""
+        return linear_margins(self._scaler, self._weights, self._base, X)
+
+    def importance(self) -> NDArray[np.float64]:
+        """Absolute standardised coefficients, averaged over classes, as shares."""
+        return shares(np.abs(self._weights.astype(np.float64)).mean(axis=0))
+
+    def emit(self, graph: Graph, features: str) -> str:
+        """Normalise, weigh, sum; see `Estimator.emit`."""
+        return emit_linear(graph, features, self._scaler, self._weights, self._base)
+
+    def describe(self) -> dict[str, Any]:
+        """Parameters of the fit."""
+        return self.parameters.model_dump(mode="json")
+
+
+def linear_margins(
+    scaler: Scaler, weights: NDArray[np.float32], base: NDArray[np.float32], X: Features, chunk: int = 65_536
+) -> Margins:
+    """Margins ``scaler(X) @ weights.T + base`` in float64: (n,) for one output, else (n, outputs)."""
+    columns = weights.T.astype(np.float64)
+    parts = [scaler.apply(X[start : start + chunk]) @ columns for start in range(0, max(1, len(X)), chunk)]
+    margins: Margins = np.concatenate(parts) + base.astype(np.float64)
+    return margins[:, 0] if len(base) == 1 else margins
+
+
+def emit_linear(
+    graph: Graph, features: str, scaler: Scaler, weights: NDArray[np.float32], base: NDArray[np.float32]
+) -> str:
+    """Add the nodes of `linear_margins`; returns the name of an (N, outputs) tensor."""
+    products = dot(graph, scaler.emit(graph, features), weights)
+    return graph.add("Add", products, graph.constant(base.reshape(1, -1)))

@@ -1,0 +1,304 @@
+"""The factory: from a dataset and a recipe to a model that is proved, scored once, and ready to be sealed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alphaloop.artifact.session import GraphRunner
+from alphaloop.core.clock import stopwatch
+from alphaloop.core.errors import DataError
+from alphaloop.core.hashing import hash_json
+from alphaloop.core.progress import Progress, silent
+from alphaloop.dataset.parts import Split
+from alphaloop.dataset.table import Dataset
+from alphaloop.evaluation.scores import score
+from alphaloop.models.boosted_trees import LightGBM, tuned
+from alphaloop.models.catalog import create
+from alphaloop.models.estimator import Estimator, Task, Trees
+from alphaloop.trading.plan import Policy
+from alphaloop.trading.policy import choose
+from alphaloop.training.calibrate import Calibration, Uncalibrated, fit_calibration
+from alphaloop.training.export import to_onnx
+from alphaloop.training.hard_rows import hard_rows
+from alphaloop.training.parity import ParityEvidence, gate
+from alphaloop.training.recipe import Recipe
+from alphaloop.training.reference import golden_rows, library_versions, reference_distribution
+from alphaloop.training.threshold import Threshold, choose_threshold, confidence_of, settle
+from alphaloop.training.tuning import Search, Study, tune, warm_start
+
+PARTS = ("train", "validation", "calibration", "test")
+LEAST_ROWS = {"train": 200, "validation": 50, "calibration": 20, "test": 50}
+
+Scores = dict[str, dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A proved model and everything that its contract and its report say about it.
+
+    Attributes
+    ----------
+    task, estimator, calibration, threshold
+        The model, native.
+    onnx_bytes
+        The model, as it is released.
+    probabilities
+        (n, C) float64 per split, rows in the order of the split.
+    scores
+        ``{split: {metric: {"value": v, "interval": [low, high]}}}`` of the test split.
+    baselines
+        ``{kind: {metric: ...}}`` of the same rows; `baseline_probabilities` (n, C) are what was scored.
+    best_parameters
+        Parameters of the estimator as fitted.
+    importance
+        Share of each feature, summing to 1 (or all 0).
+    class_ratio
+        Share of each class in the training rows.
+    study
+        The trials, or None if there was no study.
+    parity
+        Evidence of the gate.
+    reference
+        Distribution of each feature over training rows.
+    golden
+        Rows (m, F) and what the released graph gives on them (m, C), float32.
+    empty_features
+        Features without one value in the training rows; the model does not use them.
+    library_versions, timings
+        Versions by name; seconds by stage.
+    """
+
+    task: Task
+    estimator: Estimator
+    calibration: Calibration
+    threshold: Threshold
+    onnx_bytes: bytes
+    probabilities: dict[str, NDArray[np.float64]]
+    scores: dict[str, Scores]
+    baselines: dict[str, Scores]
+    baseline_probabilities: dict[str, NDArray[np.float64]]
+    best_parameters: dict[str, Any]
+    importance: dict[str, float]
+    class_ratio: dict[str, float]
+    study: Study | None
+    parity: ParityEvidence
+    reference: dict[str, dict[str, Any]]
+    golden: tuple[NDArray[np.float32], NDArray[np.float32]]
+    empty_features: tuple[str, ...]
+    library_versions: dict[str, str]
+    timings: dict[str, float]
+
+
+def train(
+    dataset: Dataset,
+    split: Split,
+    recipe: Recipe,
+    *,
+    out: Path | None = None,
+    start: Mapping[str, Any] | None = None,
+    progress: Progress = silent,
+) -> Trained:
+    """Baselines, tune, fit, calibrate, threshold, export, gate; then look at the test rows, once.
+
+    Parameters
+    ----------
+    dataset
+        Rows with features, classes and net returns.
+    split
+        Rows of each part. Test rows are used for the last scores and for nothing else.
+    recipe
+        What to do.
+    out
+        Folder of the study's journal and log; the study is in memory only if absent.
+    start
+        Parameters that the study tries first; else those of `recipe.tuning.warm_start`, else the recipe's own.
+    progress
+        Told of every stage and trial.
+
+    Raises
+    ------
+    DataError
+        If a part has too few rows or lacks a class, or no feature has a value.
+    RecipeError
+        If the recipe names parameters that do not exist.
+    ParityError
+        If the exported graph is not the model.
+    """
+    return _Line(dataset, split, recipe, out, start, progress).run()
+
+
+class _Line:
+    """One run through the stages, in order; each stage reads what the earlier ones left."""
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        split: Split,
+        recipe: Recipe,
+        out: Path | None,
+        start: Mapping[str, Any] | None,
+        progress: Progress,
+    ) -> None:
+        self.recipe, self.out, self.start, self.progress = recipe, out, start, progress
+        self.task = Task(dataset.classes, dataset.sides, dataset.feature_names)
+        self.policy = Policy.parse(recipe.trading.get("policy", {}), recipe.name, at="trading.policy")
+        self.timings: dict[str, float] = {}
+        self.study: Study | None = None
+        with self._stage("prepare"):
+            self.rows = {name: dataset.take(getattr(split, name)) for name in PARTS}
+            self.fingerprint = dataset.fingerprint if recipe.tuning.trials and out else ""
+            self.empty = _check(self.rows)
+
+    def run(self) -> Trained:
+        with self._stage("baselines"):
+            baselines = {str(kind): self._baseline(kind) for kind in self.recipe.baselines.kinds}
+        estimator = self._fit()
+        with self._stage("calibrate"):
+            held = self.rows["calibration"]
+            method = self.recipe.calibration.method
+            calibration = fit_calibration(method, estimator.raw(held.X), held.y, self.task.classes)
+        with self._stage("threshold"):
+            validation = self.rows["validation"]
+            p = calibration.probabilities(estimator.raw(validation.X))
+            threshold = choose_threshold(p, validation, self.task.sides, self.policy, self.recipe.threshold)
+        with self._stage("export"):
+            onnx_bytes = to_onnx(estimator, calibration, len(self.task.feature_names))
+        with self._stage("parity"):
+            threshold, parity = self._gate(onnx_bytes, estimator, calibration, threshold)
+        with self._stage("reference"):
+            golden = golden_rows(self.rows["train"].X, self.recipe.seed)
+            golden_p = GraphRunner(onnx_bytes).batch(golden)
+            reference = reference_distribution(self.rows["train"].X, self.task.feature_names)
+        with self._stage("score"):
+            probabilities = {
+                name: calibration.probabilities(estimator.raw(rows.X)) if name != "validation" else p
+                for name, rows in self.rows.items()
+            }
+            baseline_p = {kind: self._native(model, Uncalibrated()) for kind, model in baselines.items()}
+            scores = {"test": self._score(probabilities["test"])}
+            baseline_scores = {kind: self._score(found) for kind, found in baseline_p.items()}
+        names = self.task.feature_names
+        return Trained(
+            task=self.task,
+            estimator=estimator,
+            calibration=calibration,
+            threshold=threshold,
+            onnx_bytes=onnx_bytes,
+            probabilities=probabilities,
+            scores=scores,
+            baselines=baseline_scores,
+            baseline_probabilities=baseline_p,
+            best_parameters=estimator.describe(),
+            importance=dict(zip(names, estimator.importance().tolist(), strict=True)),
+            class_ratio=_class_ratio(self.rows["train"]),
+            study=self.study,
+            parity=parity,
+            reference=reference,
+            golden=(golden, golden_p),
+            empty_features=tuple(names[index] for index in self.empty),
+            library_versions=library_versions(),
+            timings=self.timings,
+        )
+
+    def _fit(self) -> Estimator:
+        train, validation = self.rows["train"], self.rows["validation"]
+        held = (validation.X, validation.y)
+        chosen = self.recipe.estimator
+        estimator = create(chosen.kind, self.task, chosen.parameters)
+        if not (isinstance(estimator, LightGBM) and self.recipe.tuning.trials):
+            with self._stage("fit"):
+                estimator.fit(train.X, train.y, validation=held, seed=self.recipe.seed, progress=self.progress)
+            return estimator
+        with self._stage("tune"):
+            binned = estimator.bin(train.X, train.y, held)
+            search = Search(self.task, estimator.parameters, binned, held, self.recipe.seed, self._identity())
+            start = self.start if self.start is not None else warm_start(self.recipe.tuning)
+            self.study = tune(search, self.recipe.tuning, folder=self.out, start=start, progress=self.progress)
+        with self._stage("fit"):
+            best = LightGBM(self.task, tuned(estimator.parameters, self.study.best.parameters))
+            best.fit_binned(binned, seed=self.recipe.seed, progress=self.progress)
+        return best
+
+    def _identity(self) -> str:
+        """Hash of what two studies must share to be one; how many trials are wanted is not part of it."""
+        tuning = self.recipe.tuning.model_dump(exclude={"trials", "timeout_s"})
+        settings = [self.recipe.estimator.model_dump(), tuning, self.recipe.seed, dict(self.start or {})]
+        rows = [[len(part), int(part.decided_ns[0]), int(part.decided_ns[-1])] for part in self.rows.values()]
+        return hash_json([self.fingerprint, settings, rows])
+
+    def _gate(
+        self, onnx_bytes: bytes, estimator: Estimator, calibration: Calibration, threshold: Threshold
+    ) -> tuple[Threshold, ParityEvidence]:
+        def native(X: NDArray[np.float32]) -> NDArray[np.float64]:
+            return calibration.probabilities(estimator.raw(X))
+
+        trees = estimator if isinstance(estimator, Trees) else None
+        ordinary = np.concatenate([self.rows["validation"].X, self.rows["calibration"].X])
+        rows = hard_rows(ordinary, trees.split_points() if trees else {}, self.recipe.seed)
+        settled = settle(threshold, confidence_of(native(rows), self.task.sides, self.policy)[1])
+        policy = self.policy.model_copy(update={"threshold": None})
+
+        def decide(p: NDArray[np.floating[Any]]) -> NDArray[np.int8]:
+            return choose(p, self.task.sides, policy, settled.value)[0]
+
+        evidence = gate(onnx_bytes, native, rows, decide=decide, leaves=trees.leaves if trees else None)
+        return settled, evidence
+
+    def _baseline(self, kind: str) -> Estimator:
+        rows = self.rows["train"]
+        stride = max(1, -(-len(rows) // self.recipe.baselines.max_rows))
+        parameters = {"column": self.recipe.baselines.last_value_of} if kind == "last_value" else {}
+        model = create(kind, self.task, parameters)
+        model.fit(rows.X[::stride], rows.y[::stride], seed=self.recipe.seed)
+        return model
+
+    def _native(self, model: Estimator, calibration: Calibration) -> NDArray[np.float64]:
+        return calibration.probabilities(model.raw(self.rows["test"].X))
+
+    def _score(self, p: NDArray[np.float64]) -> Scores:
+        rows = self.rows["test"]
+        found = score(
+            rows.y,
+            p,
+            decided_ns=rows.decided_ns,
+            horizon_s=self.recipe.label.horizon_s,
+            seed=self.recipe.seed,
+            resamples=self.recipe.evaluation.resamples,
+            sides=self.task.sides,
+        )
+        return {name: each.to_dict() for name, each in found.items()}
+
+    @contextmanager
+    def _stage(self, name: str) -> Iterator[None]:
+        self.progress(name, 0, 0)
+        began = stopwatch()
+        yield
+        self.timings[name] = stopwatch() - began
+
+
+def _check(rows: dict[str, Dataset]) -> list[int]:
+    """Refuse parts that cannot be learned from or scored; returns the features that have no value in training rows."""
+    for name, part in rows.items():
+        counts = part.class_counts()
+        if len(part) < LEAST_ROWS[name] or min(counts.values()) == 0:
+            found = ", ".join(f"{label}: {count}" for label, count in counts.items())
+            raise DataError(
+                f"the {name} split has {len(part)} rows ({found}), but needs {LEAST_ROWS[name]} and one of each class; "
+                "bring more data, change split.fractions or choose another label"
+            )
+    X = rows["train"].X
+    empty = [int(index) for index in np.flatnonzero(np.isnan(X[0])) if np.isnan(X[:, index]).all()]
+    if len(empty) == X.shape[1]:
+        raise DataError(f"all {X.shape[1]} features are missing in all {len(X)} training rows; check the feature set")
+    return empty
+
+
+def _class_ratio(rows: Dataset) -> dict[str, float]:
+    return {name: count / len(rows) for name, count in rows.class_counts().items()}

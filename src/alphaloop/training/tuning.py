@@ -1,0 +1,279 @@
+"""A study over LightGBM's parameters that can be killed, resumed and replayed bit for bit."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alphaloop.core.clock import stopwatch
+from alphaloop.core.errors import RecipeError
+from alphaloop.core.files import write_text
+from alphaloop.core.progress import Progress, silent
+from alphaloop.core.random import stream
+from alphaloop.evaluation.metrics import Forecast, ranking_scores
+from alphaloop.models.boosted_trees import BinnedRows, LightGBM, LightGBMParameters, Round, tuned
+from alphaloop.models.estimator import Classes, Features, Task
+from alphaloop.training.recipe import TuningSettings
+
+JOURNAL, TRIALS = "study.journal", "trials.jsonl"
+UNPRUNED_TRIALS = 5
+# name: (smallest, largest, on a log scale, whole numbers)
+SPACE: dict[str, tuple[float, float, bool, bool]] = {
+    "num_leaves": (4, 256, True, True),
+    "learning_rate": (0.01, 0.3, True, False),
+    "min_child_samples": (5, 1000, True, True),
+    "feature_fraction": (0.3, 1.0, False, False),
+    "bagging_fraction": (0.4, 1.0, False, False),
+    "bagging_freq": (1, 7, False, True),
+    "lambda_l1": (1e-8, 10.0, True, False),
+    "lambda_l2": (1e-8, 10.0, True, False),
+}
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One trial: `state` is "complete" or "pruned"; `value` is the validation PR-AUC, None if pruned."""
+
+    number: int
+    state: str
+    value: float | None
+    parameters: dict[str, Any]
+    rounds: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data."""
+        return {
+            "number": self.number,
+            "state": self.state,
+            "value": self.value,
+            "parameters": self.parameters,
+            "rounds": self.rounds,
+        }
+
+
+@dataclass(frozen=True)
+class Study:
+    """Every trial in order, and the best parameters by validation PR-AUC."""
+
+    trials: tuple[Trial, ...]
+    best: Trial
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data: counts and the best trial."""
+        pruned = sum(trial.state == "pruned" for trial in self.trials)
+        return {"trials": len(self.trials), "pruned": pruned, "best": self.best.to_dict()}
+
+
+@dataclass(frozen=True)
+class Search:
+    """What a study searches on.
+
+    Attributes
+    ----------
+    task, base
+        Task, and the parameters that are not searched.
+    rows
+        Training and validation rows, binned once for all trials.
+    validation
+        The validation rows themselves, for the score of more than two classes.
+    seed
+        Of every fit and of the sampler.
+    identity
+        Hash of whatever makes two studies comparable; a stored study of another identity is not resumed.
+    """
+
+    task: Task
+    base: LightGBMParameters
+    rows: BinnedRows
+    validation: tuple[Features, Classes]
+    seed: int
+    identity: str
+
+
+def tune(
+    search: Search,
+    settings: TuningSettings,
+    *,
+    folder: Path | None = None,
+    start: Mapping[str, Any] | None = None,
+    progress: Progress = silent,
+) -> Study:
+    """Search for the parameters with the best validation PR-AUC.
+
+    TPE proposes, the median rule prunes, early stopping ends each fit. The sampler is seeded anew before each trial from
+    the seed and the number of trials finished, so that a study that was killed goes on to the trials it would have had.
+
+    Parameters
+    ----------
+    search
+        Data, fixed parameters and seed.
+    settings
+        How many trials, and how long.
+    folder
+        Where the journal and the log of trials (JSON lines) live; in memory only if absent.
+    start
+        Parameters to try first, such as the best of the last study; the fixed parameters if absent.
+    progress
+        Told after each trial.
+    """
+    import optuna
+
+    with _quiet(optuna):
+        study = _open(optuna, search, settings, folder)
+        _clear_interrupted(optuna, study)
+        finished = _finished(study)
+        if not finished:
+            study.enqueue_trial(_start(search.base, start), skip_if_exists=True)
+        began = stopwatch()
+        while len(finished) < settings.trials:
+            if finished and settings.timeout_s is not None and stopwatch() - began > settings.timeout_s:
+                break
+            study.sampler = _sampler(optuna, settings, search.seed, len(finished))
+            _run_trial(optuna, study, search, settings)
+            finished = _finished(study)
+            _log(folder, finished)
+            progress("tune", len(finished), settings.trials)
+    return Study(tuple(finished), _best(finished))
+
+
+def warm_start(settings: TuningSettings) -> dict[str, Any] | None:
+    """Read `best_parameters` from the JSON file that `settings.warm_start` names; None if it names none.
+
+    Raises
+    ------
+    RecipeError
+        If the file cannot be read or holds no `best_parameters`.
+    """
+    if settings.warm_start is None:
+        return None
+    try:
+        found = json.loads(Path(settings.warm_start).read_text(encoding="utf-8"))["best_parameters"]
+    except (OSError, UnicodeDecodeError, ValueError, KeyError, TypeError):
+        found = None
+    if not isinstance(found, dict):
+        raise RecipeError(
+            f"tuning.warm_start: {settings.warm_start!r} is not a JSON file with a table 'best_parameters'; "
+            "name the metadata.json of an artifact, or remove the key"
+        )
+    return found
+
+
+def macro_pr_auc(task: Task, y: Classes, scores: NDArray[np.float64]) -> float:
+    """Mean PR-AUC of the entering classes against the rest; `scores` (n,) of class 1, or (n, C)."""
+    if scores.ndim == 1:
+        return ranking_scores(Forecast.of((y == 1).astype(np.float64), scores))[0]
+    each = [ranking_scores(Forecast.of((y == k).astype(np.float64), scores[:, k]))[0] for k in task.entering]
+    return float(np.mean(each))
+
+
+def _run_trial(optuna: Any, study: Any, search: Search, settings: TuningSettings) -> None:  # noqa: ANN401
+    trial = study.ask()
+    model = LightGBM(search.task, tuned(search.base, _suggest(trial)))
+    rounds = 0
+
+    def report(seen: Round) -> None:
+        nonlocal rounds
+        rounds = seen.number + 1
+        if rounds % settings.report_every == 0:
+            trial.report(seen.score, rounds)
+            if trial.should_prune():
+                raise optuna.TrialPruned
+
+    try:
+        value = model.fit_binned(search.rows, seed=search.seed, hooks=[report])
+        if not search.task.binary:
+            margins = model.raw(search.validation[0])
+            value = macro_pr_auc(search.task, search.validation[1], margins - _log_sum(margins))
+    except optuna.TrialPruned:
+        trial.set_user_attr("rounds", rounds)
+        study.tell(trial, state=optuna.trial.TrialState.PRUNED)
+        return
+    trial.set_user_attr("rounds", rounds)
+    study.tell(trial, value)
+
+
+def _log_sum(margins: NDArray[np.float64]) -> NDArray[np.float64]:
+    peak = margins.max(axis=1, keepdims=True)
+    return np.asarray(peak + np.log(np.exp(margins - peak).sum(axis=1, keepdims=True)))
+
+
+def _suggest(trial: Any) -> dict[str, Any]:  # noqa: ANN401
+    found: dict[str, Any] = {}
+    for name, (low, high, log, whole) in SPACE.items():
+        suggest: Callable[..., Any] = trial.suggest_int if whole else trial.suggest_float
+        found[name] = suggest(name, int(low) if whole else low, int(high) if whole else high, log=log)
+    return found
+
+
+def _start(base: LightGBMParameters, start: Mapping[str, Any] | None) -> dict[str, Any]:
+    """`start`, or else the fixed parameters, moved into the searched ranges."""
+    wanted = base.model_dump() | dict(start or {})
+    inside = {name: min(max(float(wanted[name]), low), high) for name, (low, high, _, _) in SPACE.items()}
+    return {name: round(value) if SPACE[name][3] else value for name, value in inside.items()}
+
+
+def _open(optuna: Any, search: Search, settings: TuningSettings, folder: Path | None) -> Any:  # noqa: ANN401
+    storage = None
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+        backend = optuna.storages.journal.JournalFileBackend(str(folder / JOURNAL))
+        storage = optuna.storages.JournalStorage(backend)
+    pruner = optuna.pruners.MedianPruner(UNPRUNED_TRIALS, settings.warmup_rounds, settings.report_every)
+    return optuna.create_study(
+        storage=storage, study_name=search.identity, direction="maximize", pruner=pruner, load_if_exists=True
+    )
+
+
+def _sampler(optuna: Any, settings: TuningSettings, seed: int, finished: int) -> Any:  # noqa: ANN401
+    drawn = int(stream(seed, "tuning", finished).integers(0, 2**31))
+    return optuna.samplers.TPESampler(n_startup_trials=settings.startup_trials, seed=drawn)
+
+
+def _clear_interrupted(optuna: Any, study: Any) -> None:  # noqa: ANN401
+    """Give up trials that a killed run left open, so that they are run again under a new number."""
+    states = optuna.trial.TrialState
+    for trial in study.get_trials(deepcopy=False, states=(states.RUNNING,)):
+        study.tell(trial.number, state=states.FAIL)
+
+
+def _finished(study: Any) -> list[Trial]:  # noqa: ANN401
+    import optuna
+
+    states = optuna.trial.TrialState
+    found = study.get_trials(deepcopy=False, states=(states.COMPLETE, states.PRUNED))
+    return [
+        Trial(
+            number=number,
+            state=trial.state.name.lower(),
+            value=trial.value if trial.state == states.COMPLETE else None,
+            parameters=dict(trial.params),
+            rounds=int(trial.user_attrs.get("rounds", 0)),
+        )
+        for number, trial in enumerate(found)
+    ]
+
+
+def _best(trials: list[Trial]) -> Trial:
+    return max((trial for trial in trials if trial.value is not None), key=lambda trial: (trial.value, -trial.number))
+
+
+def _log(folder: Path | None, trials: list[Trial]) -> None:
+    if folder is not None:
+        write_text(folder / TRIALS, "".join(json.dumps(trial.to_dict()) + "\n" for trial in trials))
+
+
+@contextmanager
+def _quiet(optuna: Any) -> Iterator[None]:  # noqa: ANN401
+    before = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    try:
+        yield
+    finally:
+        optuna.logging.set_verbosity(before)
