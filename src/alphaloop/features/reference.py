@@ -40,9 +40,7 @@ def load_feature_set(reference: str) -> FeatureSet:
     found = {key: value for key, value in vars(module).items() if not key.startswith("_")}
     if name:
         if name not in vars(module):
-            raise UnknownNameError(
-                f"{file}: there is no {name!r}; {nearest(name, list(_features(found)) or ['nothing'])}"
-            )
+            raise UnknownNameError(f"{file}: there is no {name!r}; {nearest(name, list(found) or ['nothing'])}")
         return _as_set(name, vars(module)[name], file)
     sets = [value for value in found.values() if isinstance(value, FeatureSet)]
     if len(sets) == 1:
@@ -57,7 +55,7 @@ def load_feature_set(reference: str) -> FeatureSet:
 
 
 def _features(found: dict[str, object]) -> dict[str, Feature]:
-    """Module-level expressions and features, without the bare columns that ``from alphaloop.features import close`` brings."""
+    """Module-level expressions and features, without the bare columns that an import brings."""
     columns = {expr.key for expr in vars(operators).values() if isinstance(expr, Expr)}
     features = {}
     for name, value in found.items():
