@@ -16,7 +16,8 @@ from numpy.typing import DTypeLike, NDArray
 from alphaloop.core.clock import iso
 from alphaloop.core.errors import DataError
 from alphaloop.core.settings import nearest
-from alphaloop.features.runner import Runner, out_of_order
+from alphaloop.features.kernels.order import out_of_order
+from alphaloop.features.runner import Runner
 from alphaloop.features.sets import FeatureSet
 from alphaloop.features.state import NEVER
 from alphaloop.features.stream import NO_SERIES, feature_dtype
@@ -78,7 +79,7 @@ def _share_out(workers: int, tasks: Sequence[Callable[[], None]]) -> None:
 
 
 def _one_by_one(features: FeatureSet, table: Table, out: NDArray[Any], workers: int) -> list[Callable[[], None]]:
-    """Tasks, one a worker, that take the symbols off one list; a worker's memory is of one series and stays in cache."""
+    """Tasks, one a worker, that take symbols off one list; a worker's memory is of one series and stays in cache."""
     waiting, lock = iter(table.series), Lock()
 
     def work() -> None:

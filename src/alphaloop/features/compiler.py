@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from alphaloop.core.clock import NS_PER_DAY, to_ns
-from alphaloop.features import machine as m
 from alphaloop.features.durations import NS_PER_WEEK, duration_ns
 from alphaloop.features.expansion import expand
 from alphaloop.features.expr import Expr
@@ -25,6 +24,7 @@ from alphaloop.features.kernels import (
     spectrum,
     totals,
 )
+from alphaloop.features.kernels import machine as m
 from alphaloop.features.program import Program, Rings
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ class Instruction:
     outputs: list[int] = field(default_factory=list)
     whole: tuple[int, ...] = ()
     real: tuple[float, ...] = ()
-    rings: Rings = Rings()
+    rings: Rings = field(default_factory=Rings)
 
 
 class Compiler:
@@ -198,6 +198,10 @@ class Compiler:
         return self._tables[width]
 
 
+Lowering = Callable[[Compiler, Expr, Instruction], Instruction]
+"""Fills in an instruction, whose inputs are known, for an expression."""
+
+
 def _number(value: object) -> float:
     assert isinstance(value, int | float)
     return float(value)
@@ -238,9 +242,7 @@ def _run_length(_: Compiler, __: Expr, step: Instruction) -> Instruction:
     return step
 
 
-def _window(
-    kind: int, header: int, circular: int, flat: int = 0
-) -> Callable[[Compiler, Expr, Instruction], Instruction]:
+def _window(kind: int, header: int, circular: int, flat: int = 0) -> Lowering:
     def lower(_: Compiler, expr: Expr, step: Instruction) -> Instruction:
         window = expr["window"]
         timed = isinstance(window, str)
@@ -282,7 +284,7 @@ def _other(compiler: Compiler, expr: Expr, step: Instruction) -> Instruction:
     return step
 
 
-_LOWER: dict[str, Callable[[Compiler, Expr, Instruction], Instruction]] = {
+_LOWER: dict[str, Lowering] = {
     "lag": _lag,
     "ema": _average,
     "wilder": _average,

@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
-from alphaloop.features import machine as m
+from alphaloop.features.kernels import machine as m
 from alphaloop.features.program import Program
 from alphaloop.features.state import State
 
@@ -93,7 +92,7 @@ class Runner:
         self._times[: len(index)] = times[index]
         return len(index)
 
-    def _run(self, rows: int, fixed: int, narrow: Any, wide: Any, scatter: bool, offset: int) -> None:
+    def _run(self, rows: int, fixed: int, narrow: NDArray[Any], wide: NDArray[Any], scatter: bool, offset: int) -> None:
         self._cursor[m.NEXT_ROW] = 0
         while True:
             state = self.state
@@ -130,16 +129,3 @@ class Runner:
             self._times = np.empty(self._room, np.int64)
             self._series = np.zeros(self._room, np.int64)
             self._target = np.zeros(self._room, np.int64)
-
-
-@njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
-def out_of_order(times: NDArray[np.int64], series: NDArray[np.int64], fixed: int, newest: NDArray[np.int64]) -> int:
-    """The first row that is not later than the one before it in its series, or -1 and `newest` moved on."""
-    after = newest.copy()
-    for i in range(len(times)):
-        s = series[i] if fixed < 0 else fixed
-        if times[i] <= after[s]:
-            return i
-        after[s] = times[i]
-    newest[:] = after
-    return -1

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from alphaloop.features import machine as m
+from alphaloop.features.kernels import machine as m
 from alphaloop.features.program import Program, Rings
 
 NEVER = np.iinfo(np.int64).min

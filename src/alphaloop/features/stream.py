@@ -12,7 +12,8 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from alphaloop.core.clock import iso
 from alphaloop.core.errors import DataError, FeatureError, ModelCompatibilityError
-from alphaloop.features.runner import Runner, out_of_order
+from alphaloop.features.kernels.order import out_of_order
+from alphaloop.features.runner import Runner
 from alphaloop.features.sets import FeatureSet
 from alphaloop.features.state import NEVER
 
@@ -27,8 +28,8 @@ class FeatureStream:
     """A feature set with a memory.
 
     Rows may come in any chunks and with any number of symbols interleaved: the same rows give the same bits. Rows of
-    one symbol must be strictly later from one to the next. Where the set looks at other symbols, a chunk is put in order
-    of time with the referenced symbols first, and their rows must not come after rows of the same or a later time.
+    one symbol must be strictly later from one to the next. Where the set looks at other symbols, a chunk is put in
+    order of time with the referenced symbols first, and their rows must not come after rows of that or a later time.
 
     Parameters
     ----------
@@ -138,9 +139,7 @@ class FeatureStream:
                 raise DataError(f"rows have no column {name!r}, which {self.features.name!r} needs; add it to the rows")
             column = np.asarray(columns[name])
             if column.shape != (n,):
-                raise DataError(
-                    f"column {name!r} has shape {column.shape} beside {n} known times; give one value a row"
-                )
+                raise DataError(f"column {name!r} has shape {column.shape} beside {n} times; give one value a row")
             found.append(column)
         return found
 
@@ -202,8 +201,9 @@ class FeatureStream:
             mine = times[ids == place]
             later = rank > rank[place]
             if len(mine) and later.any() and mine[0] <= (seen := int(newest[later].max())) and seen != NEVER:
+                symbol, when = self.symbols[place], iso(int(mine[0]))
                 raise DataError(
-                    f"symbol {self.symbols[place]!r}: a row known at {iso(int(mine[0]))} came after rows of {iso(seen)} "
+                    f"symbol {symbol!r}: a row known at {when} came after rows of {iso(seen)} "
                     "that look at it; push the rows of a moment together, or referenced symbols first"
                 )
 

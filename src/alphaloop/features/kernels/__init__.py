@@ -7,5 +7,6 @@ What all kernels keep to:
   All zeros is the state of a series that has not begun.
 - Registers hold finite numbers and NaN, never an infinity; what is beyond 1e300 counts as overflow.
 - Rows of one series often follow each other, so a kernel keeps the state of a run of rows in machine registers.
-- A kernel file uses nothing of any other file: numba's cache of it is then invalidated by its own changes and no others.
+- A kernel file uses nothing of any other file: numba's cache of it then depends on it alone. The machine, which uses
+  them all, has their fingerprint in the key of its cache.
 """

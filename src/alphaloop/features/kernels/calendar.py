@@ -1,5 +1,7 @@
 """Time of day and of week, in UTC."""
 
+# ruff: noqa: ANN (numba infers every type, and checks it)
+
 from __future__ import annotations
 
 import math

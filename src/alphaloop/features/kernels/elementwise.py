@@ -1,5 +1,7 @@
 """Operators that see one row and remember nothing."""
 
+# ruff: noqa: ANN (numba infers every type, and checks it)
+
 from __future__ import annotations
 
 import math

@@ -3,6 +3,8 @@
 The queue holds the rows that can still become the extreme, the current one first.
 """
 
+# ruff: noqa: ANN (numba infers every type, and checks it)
+
 from __future__ import annotations
 
 import numpy as np

@@ -4,6 +4,8 @@ Like the moments, the sums are of deviations from an anchor and are made again f
 become small beside what they were.
 """
 
+# ruff: noqa: ANN (numba infers every type, and checks it)
+
 from __future__ import annotations
 
 import math
@@ -130,30 +132,30 @@ def begin_pairs(state, istate, at, early, late):
 @kernel
 def add_pair(state, at, early, late, sign):
     """Add (`sign` 1) or take away (-1) one pair."""
-    e, l = early - state[at + EARLY], late - state[at + LATE]
-    state[at + E1] += sign * e
-    state[at + L1] += sign * l
-    state[at + E2] += sign * e * e
-    state[at + L2] += sign * l * l
-    state[at + EL] += sign * e * l
+    a, b = early - state[at + EARLY], late - state[at + LATE]
+    state[at + E1] += sign * a
+    state[at + L1] += sign * b
+    state[at + E2] += sign * a * a
+    state[at + L2] += sign * b * b
+    state[at + EL] += sign * a * b
 
 
 @kernel
 def spreads(state, at, pairs):
     """Sums of squares and of products about the means."""
-    e, l = state[at + E1], state[at + L1]
-    return state[at + E2] - e * e / pairs, state[at + L2] - l * l / pairs, state[at + EL] - e * l / pairs
+    a, b = state[at + E1], state[at + L1]
+    return state[at + E2] - a * a / pairs, state[at + L2] - b * b / pairs, state[at + EL] - a * b / pairs
 
 
 @kernel
 def renew_pairs(state, istate, at, ring, k, pairs, slots, early, late):
     """Anchors and sums made from the ring itself."""
     place = istate[at + PLACE]
-    e = l = 0.0
+    a = b = 0.0
     for j in range(place, place + pairs):
-        e += state[ring + _wrap(j, slots)] - early
-        l += state[ring + _wrap(j + k, slots)] - late
-    begin_pairs(state, istate, at, early + e / pairs, late + l / pairs)
+        a += state[ring + _wrap(j, slots)] - early
+        b += state[ring + _wrap(j + k, slots)] - late
+    begin_pairs(state, istate, at, early + a / pairs, late + b / pairs)
     for j in range(place, place + pairs):
         add_pair(state, at, state[ring + _wrap(j, slots)], state[ring + _wrap(j + k, slots)], 1.0)
     state[at + EARLY_PEAK], state[at + LATE_PEAK] = state[at + E2], state[at + L2]

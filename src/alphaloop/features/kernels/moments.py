@@ -1,10 +1,12 @@
 """Sum, mean, standard deviation, skewness and kurtosis over a window.
 
-Power sums are kept of deviations from an anchor near the data. They are made again, exactly, from the ring when they are
-old, and whenever so little of their greatest size is left that what was subtracted would show in the digits: after a
-jump has left the window, and when the data has moved away from the anchor. A window of equal values has deviations of
-exactly zero.
+Power sums are kept of deviations from an anchor near the data. They are made again, exactly, from the ring when they
+are old, and whenever so little of their greatest size is left that what was subtracted would show in the digits: after
+a jump has left the window, and when the data has moved away from the anchor. A window of equal values has deviations
+of exactly zero.
 """
+
+# ruff: noqa: ANN (numba infers every type, and checks it)
 
 from __future__ import annotations
 

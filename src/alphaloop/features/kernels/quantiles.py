@@ -1,5 +1,7 @@
 """Quantiles of a window, from the window's values kept sorted beside the ring that knows their order of arrival."""
 
+# ruff: noqa: ANN (numba infers every type, and checks it)
+
 from __future__ import annotations
 
 import math
@@ -82,7 +84,7 @@ def insert(state, ordered, count, value):
 def between(state, ordered, count, share):
     """Quantile of sorted values (Hyndman and Fan, type 7)."""
     position = share * (count - 1)
-    below = int(math.floor(position))
+    below = math.floor(position)
     low = state[ordered + below]
     if below + 1 >= count:
         return low

@@ -1,5 +1,7 @@
 """Operators that remember their last rows or their own last value."""
 
+# ruff: noqa: ANN (numba infers every type, and checks it)
+
 from __future__ import annotations
 
 import numpy as np

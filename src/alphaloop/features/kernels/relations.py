@@ -1,5 +1,7 @@
 """Values that come from elsewhere: the bars of a higher time frame, and other symbols."""
 
+# ruff: noqa: ANN (numba infers every type, and checks it)
+
 from __future__ import annotations
 
 import numpy as np

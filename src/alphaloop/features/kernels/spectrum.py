@@ -1,12 +1,14 @@
 """Share of a window's variance in a band of periods, by a sliding discrete Fourier transform.
 
-Each coefficient of the band turns by one step a row; like the moments, the coefficients are made again from the ring when they are
+Each coefficient of the band turns by one step a row; like the moments, they are made again from the ring when they are
 old or have become small beside what they were.
 
 References
 ----------
 E. Jacobsen and R. Lyons, "The sliding DFT", IEEE Signal Processing Magazine, 2003.
 """
+
+# ruff: noqa: ANN (numba infers every type, and checks it)
 
 from __future__ import annotations
 
@@ -22,7 +24,7 @@ RENEW_SHARE = 1e-3
 
 @kernel
 def band_power(x, first, last, series, width, table, pool, state, istate, base, size, out, n):
-    """Share of periods ``width / last`` to ``width / first``; `pool` holds `width` cosines, then sines, from `table` on."""
+    """Share of periods ``width / last`` to ``width / first``; from `table` on, `pool` holds cosines, then sines."""
     bands = last - first + 1
     for i in range(n):
         at = base + series[i] * size

@@ -1,8 +1,10 @@
 """Sums over a window, exact where the values are whole numbers.
 
-The running sum is made again from the ring when it is old, and when the magnitudes in the window have become small beside
-what has passed through it.
+The running sum is made again from the ring when it is old, and when the magnitudes in the window have become small
+beside what has passed through it.
 """
+
+# ruff: noqa: ANN (numba infers every type, and checks it)
 
 from __future__ import annotations
 
@@ -19,7 +21,7 @@ RENEW_SHARE = 1e-3
 
 @kernel
 def total(x, series, time, timed, width, slots, state, istate, base, size, out, begin, n):
-    """Sum of the last `width` rows, or of ``(t - width, t]`` if `timed`; returns the row at which the ring is full, or `n`.
+    """Sum of `width` rows, or of ``(t - width, t]`` if `timed`; returns the row at which the ring is full, or `n`.
 
     START is the time before which nothing whole is known, plus one; rows alone need only their count.
     """

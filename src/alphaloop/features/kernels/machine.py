@@ -3,16 +3,16 @@
 No feature set ever compiles anything: a program is data, and the one function below is compiled once for all.
 """
 
+# ruff: noqa: ANN (numba infers every type, and checks it)
+
 from __future__ import annotations
 
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numba import njit
 
-from alphaloop.features.kernels import calendar as calendar_kernels
 from alphaloop.features.kernels.calendar import calendar
 from alphaloop.features.kernels.elementwise import elementwise
 from alphaloop.features.kernels.extremes import extreme
@@ -54,14 +54,14 @@ LARGEST_FLOAT32 = 3.4028234663852886e38
 
 def _fingerprint() -> int:
     """A number that changes with any kernel file."""
-    folder = Path(calendar_kernels.__file__).parent
+    folder = Path(__file__).parent
     digest = blake2b(digest_size=7)
     for path in sorted(folder.glob("*.py")):
         digest.update(path.read_bytes())
     return int.from_bytes(digest.digest(), "big")
 
 
-def _build(fingerprint: int) -> Any:
+def _build(fingerprint):
     # numba looks at the time stamp of this file alone when it decides whether its cached machine code is current; the
     # fingerprint, a variable of the closure, is part of the cache's key and makes a change of any kernel count.
     @njit(nogil=True, cache=True, error_model="numpy")
