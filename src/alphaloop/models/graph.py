@@ -30,7 +30,7 @@ class Graph:
         array = np.asarray(values)
         array = array.astype(np.int64 if array.dtype.kind in "iu" else np.float32)
         name = f"c{len(self._constants)}"
-        self._constants.append(numpy_helper.from_array(np.ascontiguousarray(array), name))
+        self._constants.append(numpy_helper.from_array(array.copy(order="C"), name))
         return name
 
     def add(self, operator: str, *inputs: str, domain: str = "", **attributes: object) -> str:
@@ -59,19 +59,25 @@ class Graph:
         return bytes(model.SerializeToString(deterministic=True))
 
 
-def dot(graph: Graph, rows: str, weights: NDArray[np.float32]) -> str:
-    """Rows (N, F) times `weights` (outputs, F), as (N, outputs).
+def row_sum(graph: Graph, values: str, axis: int, size: int) -> str:
+    """Sum of the tensor `values` along `axis`, which has `size` elements and goes away.
 
-    One multiplication and one sum per row and output instead of a matrix product, whose blocking, and so whose last
-    bits, depend on how many rows come together.
+    The last running sum instead of a reduction: onnxruntime's reductions and matrix products block their additions by
+    how many rows come together, and so give a row other last bits in another batch.
     """
+    running = graph.add("CumSum", values, graph.constant(np.array(axis)))
+    return graph.add("Gather", running, graph.constant(np.array(size - 1)), axis=axis)
+
+
+def dot(graph: Graph, rows: str, weights: NDArray[np.float32]) -> str:
+    """Multiply rows (N, F) by `weights` (outputs, F); returns the name of an (N, outputs) tensor."""
     spread = graph.add("Unsqueeze", rows, graph.constant(np.array([1])))
     products = graph.add("Mul", spread, graph.constant(weights))
-    return graph.add("ReduceSum", products, graph.constant(np.array([2])), keepdims=0)
+    return row_sum(graph, products, axis=2, size=weights.shape[1])
 
 
 def constant_rows(graph: Graph, features: str, row: NDArray[np.float32]) -> str:
-    """`row` (outputs,) repeated for every row of `features`, as (N, outputs)."""
+    """Repeat `row` (outputs,) for every row of `features`; returns the name of an (N, outputs) tensor."""
     first = graph.add("Gather", features, graph.constant(np.array([0])), axis=1)
     zero = graph.add("Mul", graph.add("Cast", graph.add("IsNaN", first), to=1), graph.constant(0.0))
     return graph.add("Add", zero, graph.constant(row.reshape(1, -1)))

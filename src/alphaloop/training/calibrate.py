@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from alphaloop.core.errors import DataError
 from alphaloop.models.binomial import fit_line, sigmoid
 from alphaloop.models.estimator import Classes, Margins, class_counts, column_margins
-from alphaloop.models.graph import Graph
+from alphaloop.models.graph import Graph, row_sum
 from alphaloop.training.isotonic import Knots, emit_knots, fit_knots
 
 # A calibration may flatten a model that its rows contradict, down to this slope; it never turns its order around.
@@ -50,10 +50,8 @@ class Uncalibrated:
         return share_out(sigmoid(log_odds(raw)))
 
     def emit(self, graph: Graph, margins: str, outputs: int) -> str:
-        """Sigmoid or softmax; see `Calibration.emit`."""
-        if outputs > 1:
-            return graph.add("Softmax", margins, axis=1)
-        return emit_share_out(graph, graph.add("Sigmoid", margins), outputs)
+        """Sigmoid of the log-odds; see `Calibration.emit`."""
+        return emit_share_out(graph, graph.add("Sigmoid", emit_log_odds(graph, margins, outputs)), outputs)
 
     def to_dict(self) -> dict[str, Any]:
         """Name of the method."""
@@ -171,6 +169,7 @@ def emit_log_odds(graph: Graph, margins: str, outputs: int) -> str:
     if outputs == 1:
         return margins
     rest = graph.add("Gather", margins, graph.constant(_others(outputs)), axis=1)
+    # Not by way of "Log": onnxruntime's gives other last bits in another batch.
     return graph.add("Sub", margins, graph.add("ReduceLogSumExp", rest, axes=[2], keepdims=0))
 
 
@@ -178,7 +177,8 @@ def emit_share_out(graph: Graph, p: str, outputs: int) -> str:
     """Add the nodes of `share_out`; returns the name of an (N, C) tensor."""
     if outputs == 1:
         return graph.add("Concat", graph.add("Sub", graph.constant(1.0), p), p, axis=1)
-    return graph.add("Div", p, graph.add("ReduceSum", p, graph.constant(np.array([1])), keepdims=1))
+    total = graph.add("Unsqueeze", row_sum(graph, p, axis=1, size=outputs), graph.constant(np.array([1])))
+    return graph.add("Div", p, total)
 
 
 def _others(n: int) -> NDArray[np.int64]:

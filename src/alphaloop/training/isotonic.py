@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from alphaloop.models.graph import Graph
+from alphaloop.models.graph import Graph, row_sum
 
 MOST_KNOTS = 64
 # The probability may move by this much when the margin moves by its last float32 bit.
@@ -117,5 +117,5 @@ def emit_knots(graph: Graph, x: str, maps: list[Knots]) -> str:
     spread = graph.add("Unsqueeze", x, graph.constant(np.array([2])))
     inside = graph.add("Max", graph.add("Min", spread, graph.constant(high)), graph.constant(low))
     climbed = graph.add("Mul", graph.add("Sub", inside, graph.constant(low)), graph.constant(slope))
-    total = graph.add("ReduceSum", climbed, graph.constant(np.array([2])), keepdims=0)
+    total = row_sum(graph, climbed, axis=2, size=segments)
     return graph.add("Add", total, graph.constant(np.array([[knots.p[0] for knots in maps]], np.float32)))

@@ -13,11 +13,11 @@ TREES = "TreeEnsembleRegressor"
 
 
 def leaf_graph(onnx_bytes: bytes) -> bytes:
-    """Turn a graph of ours that holds trees into one whose output (N, T) is the leaf index of each row in each tree.
+    """Make the graph whose output (N, T) is the leaf of each row in each tree, from one of ours that holds trees.
 
-    All nodes in front of the trees, and the structure of the trees, stay; the leaf values become leaf indices, each tree
-    gets an output of its own, and what follows is cut off. A leaf's index is its node id less the number of the tree's
-    splits, which is how `TreeArrays` numbers nodes.
+    All nodes in front of the trees, and the structure of the trees, stay; the leaf values become leaf indices, each
+    tree gets an output of its own, and what follows is cut off. A leaf's index is its node id less the number of the
+    tree's splits, which is how `TreeArrays` numbers nodes.
 
     Raises
     ------

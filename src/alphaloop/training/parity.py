@@ -118,8 +118,8 @@ def _same_probabilities(got: NDArray[np.float32], expected: Probabilities, toler
         wrong = int(np.count_nonzero(difference.max(axis=1) > tolerance))
         raise ParityError(
             f"the graph and the model differ by more than {tolerance:g} on {wrong} of {len(got)} rows; the largest is "
-            f"{largest:.3g} on row {row}, class {column} (graph {got[row, column]:.9g}, model {expected[row, column]:.9g}); it "
-            " is not released"
+            f"{largest:.3g} on row {row}, class {column}: graph {got[row, column]:.9g}, model "
+            f"{expected[row, column]:.9g}; it is not released"
         )
     return largest
 

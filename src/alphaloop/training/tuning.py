@@ -107,8 +107,8 @@ def tune(
 ) -> Study:
     """Search for the parameters with the best validation PR-AUC.
 
-    TPE proposes, the median rule prunes, early stopping ends each fit. The sampler is seeded anew before each trial from
-    the seed and the number of trials finished, so that a study that was killed goes on to the trials it would have had.
+    TPE proposes, the median rule prunes, early stopping ends each fit. The sampler is seeded anew before each trial,
+    from the seed and the number of trials finished, so that a killed study goes on to the trials it would have had.
 
     Parameters
     ----------
