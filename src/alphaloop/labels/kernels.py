@@ -55,10 +55,9 @@ def _horizon(
             last += 1
         if last == row or known_ns[end - 1] < deadline:
             continue
-        gross[row] = close[last] / close[row] - 1.0
-        if not (close[row] > 0.0 and math.isfinite(gross[row])):
-            gross[row] = np.nan
+        if not (0.0 < close[row] < math.inf and 0.0 < close[last] < math.inf):
             continue
+        gross[row] = close[last] / close[row] - 1.0
         label[row] = 1 if gross[row] > min_return else 0
         arrives = known_ns[row] + latency_ns
         entry = max(entry, row + 1)
@@ -67,6 +66,8 @@ def _horizon(
         if entry > last:
             continue
         mid = _fill_mid(arrives, open_ns[entry], known_ns[entry], open_price[entry], close[entry])
+        if not 0.0 < mid < math.inf:
+            continue
         net_long[row] = _net_return(1, mid, close[last], impact, fee)
         net_short[row] = _net_return(-1, mid, close[last], impact, fee)
 
@@ -149,6 +150,8 @@ def _barrier(
         if not (0.0 < scale[row] < math.inf and 0.0 < close[row] < math.inf):
             continue
         mid = _fill_mid(arrives, open_ns[entry], known_ns[entry], open_price[entry], close[entry])
+        if not 0.0 < mid < math.inf:
+            continue
         target, stop = scale[row] * take_profit, scale[row] * stop_loss
         last, long, long_exit, short, short_exit = _walk_compiled(
             entry, end, deadline, known_ns, open_price, high, low, close, mid, target, stop, impact, fee

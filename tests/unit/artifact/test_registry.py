@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import shutil
@@ -269,7 +270,7 @@ def test_processes_that_promote_at_once_take_turns(registry, add):
     assert [racer.returncode for racer in racers] == [0, 0]
     champions = [line["id"] for line in registry.history() if line["event"] == "promoted"]
     assert len(champions) >= 10
-    assert all(a != b for a, b in zip(champions, champions[1:], strict=False))
+    assert all(a != b for a, b in itertools.pairwise(champions))
     assert sorted(states(registry).values()) == ["champion", "retired", "retired"]
 
 
