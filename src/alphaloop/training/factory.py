@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alphaloop.artifact.session import GraphRunner
-from alphaloop.core.clock import stopwatch
+from alphaloop.core.clock import NS_PER_S, stopwatch
 from alphaloop.core.errors import DataError
 from alphaloop.core.hashing import hash_json
 from alphaloop.core.progress import Progress, silent
@@ -268,7 +268,7 @@ class _Line:
             rows.y,
             p,
             decided_ns=rows.decided_ns,
-            horizon_s=self.recipe.label.horizon_s,
+            horizon_s=float((rows.resolved_ns - rows.decided_ns).max()) / NS_PER_S,
             seed=self.recipe.seed,
             resamples=self.recipe.evaluation.resamples,
             sides=self.task.sides,

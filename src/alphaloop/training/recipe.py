@@ -38,7 +38,8 @@ class LabelSettings(Settings):
     """What the model is to foretell; seconds and ATR multiples."""
 
     kind: Literal["horizon", "barrier"] = "horizon"
-    horizon_s: float = Field(default=900.0, gt=0)
+    horizon_s: float | None = Field(default=None, gt=0, description="length of the label; overrides horizon_bars")
+    horizon_bars: int = Field(default=15, ge=1, description="length of the label in bars, where horizon_s is absent")
     min_return: float | None = Field(default=None, ge=0, lt=1, description="horizon only: least absolute return")
     take_profit_atr: float | None = Field(default=None, gt=0, description="barrier only")
     stop_loss_atr: float | None = Field(default=None, gt=0, description="barrier only")
@@ -55,7 +56,11 @@ class LabelSettings(Settings):
     @property
     def parameters(self) -> dict[str, Any]:
         """The keys that this kind of label takes and that the recipe states."""
-        return self.model_dump(exclude={"kind"}, exclude_none=True)
+        return self.model_dump(exclude={"kind", "horizon_bars"}, exclude_none=True)
+
+    def length_s(self, step_s: float) -> float:
+        """Seconds from decision to the latest resolution, for bars of `step_s` seconds."""
+        return self.horizon_s or self.horizon_bars * step_s
 
 
 class SplitSettings(Settings):

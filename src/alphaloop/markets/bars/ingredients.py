@@ -114,8 +114,7 @@ def build_label(recipe: Recipe, step_s: float) -> Label:
         If a parameter does not fit the kind of label.
     """
     settings = recipe.label
-    horizon_s = settings.horizon_s or (settings.horizon_bars or 0) * step_s
-    values: dict[str, Any] = {**settings.parameters, "horizon_s": horizon_s}
+    values: dict[str, Any] = {**settings.parameters, "horizon_s": settings.length_s(step_s)}
     kind: type[Label] = Horizon if settings.kind == "horizon" else Barrier
     return kind.parse(values, f"recipe {recipe.name!r}, [label]")
 
