@@ -1,0 +1,1 @@
+"""The trader process: start-up, loop, journal, checkpoints, shutdown. What it decides is `alphaloop.trading`."""

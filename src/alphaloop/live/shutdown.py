@@ -1,0 +1,56 @@
+"""Stopping politely: a signal asks, and the loop ends at the next bar boundary."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+class Stop:
+    """A request to stop, which cannot be taken back."""
+
+    def __init__(self) -> None:
+        self._event = threading.Event()
+
+    def ask(self) -> None:
+        """Ask to stop."""
+        self._event.set()
+
+    @property
+    def asked(self) -> bool:
+        """Whether somebody asked."""
+        return self._event.is_set()
+
+    def pause(self, seconds: float) -> None:
+        """Wait, but not longer than until somebody asks."""
+        self._event.wait(seconds)
+
+
+@contextmanager
+def stop_on_signals() -> Iterator[Stop]:
+    """Yield a `Stop` that SIGTERM and the first Ctrl-C ask; a second one acts as before.
+
+    Only the main thread may receive signals; in any other the `Stop` is there and nobody asks it.
+    """
+    stop = Stop()
+    if threading.current_thread() is not threading.main_thread():
+        yield stop
+        return
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+
+    def ask(number: int, _frame: FrameType | None) -> None:
+        stop.ask()
+        signal.signal(number, before[signal.Signals(number)])
+
+    for number in SIGNALS:
+        signal.signal(number, ask)
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
