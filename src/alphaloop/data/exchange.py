@@ -87,7 +87,15 @@ class CcxtCandles:
             raise InputError(
                 f"{self.name} refuses {symbol} {timeframe} ({_reason(error)}); check symbol, time frame and dates"
             ) from None
+        if not rows:
+            self._check_answer()
         return rows
+
+    def _check_answer(self) -> None:
+        """Tell "no candles" from a page of a proxy or a maintenance notice, which ccxt returns as no candles too."""
+        answer = str(self._exchange.last_http_response or "").lstrip()
+        if answer and answer[0] not in "[{":
+            raise TemporaryError(f"an answer that is not JSON: {answer[:40]!r}")
 
     def _check_timeframe(self, timeframe: str) -> None:
         known = list(self._exchange.timeframes or {})

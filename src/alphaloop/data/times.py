@@ -160,22 +160,27 @@ def _from_text(column: pl.Series, timezone: str | None, source: str) -> NDArray[
 
 def _parse(text: pl.Series, suffix: str, shown: pl.Series, source: str) -> pl.Series:
     """Datetimes of `text`; formats may differ from row to row (a midnight without seconds among others)."""
-    parsed: pl.Series | None = None
+    parsed = pl.Series([None] * len(text), dtype=pl.Datetime("us"))
     pending = text
-    for layout in FORMATS:
-        left = pending.drop_nulls().head(1)
-        if left.is_empty():
+    for _ in FORMATS:
+        layout = _layout_of(pending.drop_nulls().head(1), suffix)
+        if layout is None:
             break
-        layout += suffix
-        if left.str.to_datetime(layout, time_unit="us", strict=False).has_nulls():
-            continue
         found = pending.str.to_datetime(layout, time_unit="us", strict=False)
-        parsed = found if parsed is None else parsed.zip_with(parsed.is_not_null(), found)
+        if found.dtype != parsed.dtype:
+            found = found.dt.replace_time_zone(None)
+        parsed = parsed.zip_with(parsed.is_not_null(), found)
         pending = pl.select(pl.when(parsed.is_null()).then(text)).to_series()
-    if parsed is None:
-        parsed = pl.Series([None] * len(text), dtype=pl.Datetime("us"))
     _require(parsed, shown, source)
     return parsed
+
+
+def _layout_of(one: pl.Series, suffix: str) -> str | None:
+    """Find the first format that reads the only value of `one`; None when there is no value or no format."""
+    for layout in FORMATS if one.len() else ():
+        if not one.str.to_datetime(layout + suffix, time_unit="us", strict=False).has_nulls():
+            return layout + suffix
+    return None
 
 
 def _require(parsed: pl.Series, shown: pl.Series, source: str) -> None:
