@@ -211,7 +211,7 @@ def test_a_line_torn_at_any_byte_is_ignored_and_repaired(registry, add, tmp_path
     for cut in range(len(whole), len(longer), 9):
         registry.ledger.path.write_bytes(longer[:cut])
         assert registry.champion("tiny") == first
-    for tail in (longer[len(whole) : -1], b"\0" * 40, b"\0" * 40 + b"\n", b"{}garbage\n"):
+    for tail in (longer[len(whole) : -1], b"\0" * 40, b"\0" * 40 + b"\n", b"{}garbage\n", b"x" * 3000):
         registry.ledger.path.write_bytes(whole + tail)
         assert registry.champion("tiny") == first
         registry.promote(second)
@@ -252,21 +252,38 @@ for turn in range(10):
 """
 
 
+def race(registry, *ids, turns=10):
+    """Start a process that promotes two artifacts in turn as soon as it reads a line."""
+    racer = subprocess.Popen(
+        [sys.executable, "-c", RACER.replace("range(10)", f"range({turns})"), str(registry.folder), *ids],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert racer.stdout.readline() == "ready\n"
+    return racer
+
+
+def test_nobody_promotes_while_another_holds_the_ledger(registry, add):
+    ids = [add("r1"), add("r2")]
+    racer = race(registry, *ids, turns=1)
+    with registry.ledger.locked():
+        with pytest.raises(subprocess.TimeoutExpired):
+            racer.communicate("\n", timeout=0.5)
+        assert registry.champion("tiny") is None
+    racer.communicate()
+    assert racer.returncode == 0
+    assert registry.champion("tiny") == ids[0]
+
+
 def test_processes_that_promote_at_once_take_turns(registry, add):
     ids = [add(f"r{i}") for i in range(3)]
-    racers = [
-        subprocess.Popen(
-            [sys.executable, "-c", RACER, str(registry.folder), *pair],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        for pair in ((ids[0], ids[1]), (ids[1], ids[2]))
-    ]
+    racers = [race(registry, *pair) for pair in ((ids[0], ids[1]), (ids[1], ids[2]))]
     for racer in racers:
-        assert racer.stdout.readline() == "ready\n"
+        racer.stdin.write("\n")
+        racer.stdin.flush()
     for racer in racers:
-        racer.communicate("\n")
+        racer.communicate()
     assert [racer.returncode for racer in racers] == [0, 0]
     champions = [line["id"] for line in registry.history() if line["event"] == "promoted"]
     assert len(champions) >= 10
@@ -276,15 +293,8 @@ def test_processes_that_promote_at_once_take_turns(registry, add):
 
 def test_killed_at_any_moment_the_ledger_is_a_prefix_and_goes_on(registry, add):
     ids = [add("r1"), add("r2")]
-    endless = RACER.replace("range(10)", "range(10**9)")
     for delay in (0.02, 0.05, 0.11):
-        racer = subprocess.Popen(
-            [sys.executable, "-c", endless, str(registry.folder), *ids],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        racer.stdout.readline()
+        racer = race(registry, *ids, turns=10**9)
         racer.stdin.write("\n")
         racer.stdin.flush()
         with pytest.raises(subprocess.TimeoutExpired):
