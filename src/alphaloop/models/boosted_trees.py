@@ -13,7 +13,7 @@ from pydantic import Field
 from alphaloop.core.errors import DataError
 from alphaloop.core.progress import Progress, silent
 from alphaloop.core.settings import Settings
-from alphaloop.models.estimator import Classes, Features, Margins, Task, class_counts, shares
+from alphaloop.models.estimator import Classes, Features, Margins, Task, class_counts, require_float32, shares
 from alphaloop.models.graph import ML_DOMAIN, Graph
 from alphaloop.models.tree_arrays import BRANCH, LEAF, ZERO_BAND, TreeArrays
 
@@ -123,6 +123,7 @@ class LightGBM:
 
     def raw(self, X: Features) -> Margins:
         """Sum of the leaves, without the class weights' constant; see `Estimator.raw`."""
+        require_float32(X)
         if not len(X):
             return np.zeros(0 if self.task.binary else (0, self.task.n_classes))
         margins = np.asarray(
@@ -193,6 +194,7 @@ class LightGBM:
     ) -> BinnedRows:
         import lightgbm
 
+        require_float32(X)
         counts = class_counts(y, self.task.n_classes).astype(np.float64)
         if np.count_nonzero(counts) < self.task.n_classes:
             empty = self.task.classes[int(np.argmin(counts))]

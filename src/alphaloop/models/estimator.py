@@ -8,6 +8,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from alphaloop.core.errors import DataError
 from alphaloop.core.progress import Progress, silent
 from alphaloop.models.graph import Graph
 
@@ -108,6 +109,21 @@ class Trees(Protocol):
     def split_points(self) -> dict[int, NDArray[np.float32]]:
         """Distinct float32 thresholds of the exported trees per feature index, ascending."""
         ...
+
+
+def require_float32(X: NDArray[Any]) -> None:
+    """Refuse rows of another type: a model must see in training what the graph will see.
+
+    Raises
+    ------
+    DataError
+        If `X` is not float32.
+    """
+    if X.dtype != np.float32:
+        raise DataError(
+            f"features are {X.dtype}, but models learn from and score float32, as the graph does; "
+            "cast them first, and keep times and other large numbers out or make them relative"
+        )
 
 
 def column_margins(raw: Margins) -> Margins:

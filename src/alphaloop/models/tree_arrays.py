@@ -30,8 +30,8 @@ def floor32(values: NDArray[np.float64]) -> NDArray[np.float32]:
     """Round each value to the greatest float32 not above it."""
     with np.errstate(over="ignore", under="ignore"):
         rounded = values.astype(np.float32)
-    above = rounded.astype(np.float64) > values
-    floored: NDArray[np.float32] = np.where(above, np.nextafter(rounded, np.float32(-np.inf)), rounded)
+        below = np.nextafter(rounded, np.float32(-np.inf))
+    floored: NDArray[np.float32] = np.where(rounded.astype(np.float64) > values, below, rounded)
     return floored
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -31,69 +30,11 @@ from alphaloop.training.parity import ParityEvidence, gate
 from alphaloop.training.recipe import Recipe
 from alphaloop.training.reference import golden_rows, library_versions, reference_distribution
 from alphaloop.training.threshold import Threshold, choose_threshold, confidence_of, settle
+from alphaloop.training.trained import Scores, Trained
 from alphaloop.training.tuning import Search, Study, tune, warm_start
 
 PARTS = ("train", "validation", "calibration", "test")
 LEAST_ROWS = {"train": 200, "validation": 50, "calibration": 20, "test": 50}
-
-Scores = dict[str, dict[str, Any]]
-
-
-@dataclass(frozen=True)
-class Trained:
-    """A proved model and everything that its contract and its report say about it.
-
-    Attributes
-    ----------
-    task, estimator, calibration, threshold
-        The model, native.
-    onnx_bytes
-        The model, as it is released.
-    probabilities
-        (n, C) float64 per split, rows in the order of the split.
-    scores
-        ``{split: {metric: {"value": v, "interval": [low, high]}}}`` of the test split.
-    baselines
-        ``{kind: {metric: ...}}`` of the same rows; `baseline_probabilities` (n, C) are what was scored.
-    best_parameters
-        Parameters of the estimator as fitted.
-    importance
-        Share of each feature, summing to 1 (or all 0).
-    class_ratio
-        Share of each class in the training rows.
-    study
-        The trials, or None if there was no study.
-    parity
-        Evidence of the gate.
-    reference
-        Distribution of each feature over training rows.
-    golden
-        Rows (m, F) and what the released graph gives on them (m, C), float32.
-    empty_features
-        Features without one value in the training rows; the model does not use them.
-    library_versions, timings
-        Versions by name; seconds by stage.
-    """
-
-    task: Task
-    estimator: Estimator
-    calibration: Calibration
-    threshold: Threshold
-    onnx_bytes: bytes
-    probabilities: dict[str, NDArray[np.float64]]
-    scores: dict[str, Scores]
-    baselines: dict[str, Scores]
-    baseline_probabilities: dict[str, NDArray[np.float64]]
-    best_parameters: dict[str, Any]
-    importance: dict[str, float]
-    class_ratio: dict[str, float]
-    study: Study | None
-    parity: ParityEvidence
-    reference: dict[str, dict[str, Any]]
-    golden: tuple[NDArray[np.float32], NDArray[np.float32]]
-    empty_features: tuple[str, ...]
-    library_versions: dict[str, str]
-    timings: dict[str, float]
 
 
 def train(
@@ -146,11 +87,12 @@ class _Line:
         start: Mapping[str, Any] | None,
         progress: Progress,
     ) -> None:
-        self.recipe, self.out, self.start, self.progress = recipe, out, start, progress
+        self.recipe, self.out, self.progress = recipe, out, progress
         self.task = Task(dataset.classes, dataset.sides, dataset.feature_names)
         self.policy = Policy.parse(recipe.trading.get("policy", {}), recipe.name, at="trading.policy")
         self.timings: dict[str, float] = {}
         self.study: Study | None = None
+        self.start = start if start is not None else warm_start(recipe.tuning)
         with self._stage("prepare"):
             self.rows = {name: dataset.take(getattr(split, name)) for name in PARTS}
             self.fingerprint = dataset.fingerprint if recipe.tuning.trials and out else ""
@@ -219,8 +161,7 @@ class _Line:
         with self._stage("tune"):
             binned = estimator.bin(train.X, train.y, held)
             search = Search(self.task, estimator.parameters, binned, held, self.recipe.seed, self._identity())
-            start = self.start if self.start is not None else warm_start(self.recipe.tuning)
-            self.study = tune(search, self.recipe.tuning, folder=self.out, start=start, progress=self.progress)
+            self.study = tune(search, self.recipe.tuning, folder=self.out, start=self.start, progress=self.progress)
         with self._stage("fit"):
             best = LightGBM(self.task, tuned(estimator.parameters, self.study.best.parameters))
             best.fit_binned(binned, seed=self.recipe.seed, progress=self.progress)
@@ -228,7 +169,7 @@ class _Line:
 
     def _identity(self) -> str:
         """Hash of what two studies must share to be one; how many trials are wanted is not part of it."""
-        tuning = self.recipe.tuning.model_dump(exclude={"trials", "timeout_s"})
+        tuning = self.recipe.tuning.model_dump(exclude={"trials", "timeout_s", "warm_start"})
         settings = [self.recipe.estimator.model_dump(), tuning, self.recipe.seed, dict(self.start or {})]
         rows = [[len(part), int(part.decided_ns[0]), int(part.decided_ns[-1])] for part in self.rows.values()]
         return hash_json([self.fingerprint, settings, rows])

@@ -41,8 +41,9 @@ def hard_rows(
 
 def neighbours(values: NDArray[np.float32]) -> NDArray[np.float32]:
     """Each value, and the float32 numbers right below and above it."""
-    lower, upper = np.float32(-np.inf), np.float32(np.inf)
-    return np.unique(np.concatenate([values, np.nextafter(values, lower), np.nextafter(values, upper)]))
+    with np.errstate(over="ignore", under="ignore"):
+        below, above = (np.nextafter(values, np.float32(end)) for end in (-np.inf, np.inf))
+    return np.unique(np.concatenate([values, below, above]))
 
 
 def _specials() -> NDArray[np.float32]:

@@ -1,0 +1,113 @@
+"""From a proved model to the contract that travels with it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from alphaloop.artifact.contract import (
+    CalibrationEntry,
+    Contract,
+    DatasetEntry,
+    FeatureEntry,
+    FileEntry,
+    LabelEntry,
+    RecipeEntry,
+    ThresholdEntry,
+    WindowEntry,
+)
+from alphaloop.artifact.golden import Golden
+from alphaloop.core.clock import NS_PER_S, iso
+from alphaloop.dataset.parts import Split
+from alphaloop.dataset.table import Dataset
+from alphaloop.features import FeatureSet
+from alphaloop.labels.base import Label
+from alphaloop.training.factory import Trained
+from alphaloop.training.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a model comes from, as far as the model itself does not know.
+
+    Attributes
+    ----------
+    files
+        ``{name: sha256}`` of the data.
+    trading
+        The trading plan as plain data.
+    audit
+        The audit's verdict as plain data.
+    created_ns
+        When the contract is made.
+    """
+
+    recipe: Recipe
+    feature_set: FeatureSet
+    context: FeatureSet | None
+    label: Label
+    dataset: Dataset
+    split: Split
+    step_ns: int
+    warm_up_rows: int
+    files: Mapping[str, str]
+    trading: Mapping[str, Any]
+    audit: Mapping[str, Any]
+    created_ns: int
+
+
+def contract_of(trained: Trained, origin: Origin) -> Contract:
+    """Write down everything that a trained model promises."""
+    recipe, dataset, label = origin.recipe, origin.dataset, origin.label
+    rows, probabilities = trained.golden
+    stamp = iso(origin.created_ns // NS_PER_S * NS_PER_S).replace("-", "").replace(":", "")
+    return Contract(
+        id=f"{recipe.name}-{stamp}-{dataset.fingerprint[:8]}",
+        name=recipe.name,
+        market=recipe.market,
+        created_ns=origin.created_ns,
+        task="binary" if trained.task.binary else "multiclass",
+        classes=trained.task.classes,
+        sides=trained.task.sides,  # type: ignore[arg-type]
+        features=tuple(
+            FeatureEntry(name=feature.name, family=feature.family, unit=feature.unit)
+            for feature in origin.feature_set.features
+        ),
+        feature_graph=origin.feature_set.to_dict(),
+        context_graph=origin.context.to_dict() if origin.context else None,
+        feature_set_hash=origin.feature_set.hash,
+        label=LabelEntry(
+            name=label.name, hash=label.hash, horizon_s=label.horizon_s, settings=label.model_dump(mode="json")
+        ),
+        dataset=_dataset(origin),
+        recipe=RecipeEntry(name=recipe.name, hash=recipe.hash, settings=recipe.model_dump(mode="json")),
+        training_window={
+            part: WindowEntry(first_ns=int(dataset.decided_ns[taken].min()), last_ns=int(dataset.decided_ns[taken].max()))
+            for part, taken in origin.split.parts().items()
+        },
+        warm_up_rows=origin.warm_up_rows,
+        estimator=recipe.estimator.kind,
+        best_parameters=trained.best_parameters,
+        class_ratio=trained.class_ratio,
+        calibration=CalibrationEntry(**trained.calibration.to_dict()),
+        threshold=ThresholdEntry(**trained.threshold.to_dict()),
+        trading=dict(origin.trading),
+        scores=trained.scores,
+        baselines=trained.baselines,
+        parity=trained.parity.to_dict(),
+        audit=dict(origin.audit),
+        reference=trained.reference,
+        library_versions=trained.library_versions,
+        golden=Golden.of(rows, probabilities),
+    )
+
+
+def _dataset(origin: Origin) -> DatasetEntry:
+    return DatasetEntry(
+        fingerprint=origin.dataset.fingerprint,
+        files=tuple(FileEntry(name=name, sha256=sha256) for name, sha256 in origin.files.items()),
+        rows={part: len(taken) for part, taken in origin.split.parts().items()},
+        symbols=origin.dataset.symbols,
+        step_s=origin.step_ns / NS_PER_S,
+    )
