@@ -59,12 +59,12 @@ def _keys_at(model: type[BaseModel], parents: list[str]) -> list[str]:
     current: type[BaseModel] = model
     for part in parents:
         field = current.model_fields.get(part)
-        found = field and next((t for t in (field.annotation, *get_args(field.annotation)) if _is_model(t, part)), None)
+        found = field and next((t for t in (field.annotation, *get_args(field.annotation)) if _is_model(t)), None)
         if not found:
             continue
         current = found
     return list(current.model_fields)
 
 
-def _is_model(candidate: Any, _part: str) -> bool:
+def _is_model(candidate: Any) -> bool:
     return isinstance(candidate, type) and issubclass(candidate, BaseModel)
