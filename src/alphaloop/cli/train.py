@@ -1,0 +1,80 @@
+"""``alphaloop train``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from alphaloop.cli.output import JsonFlag, emit, exit_codes, note, progress_bar, say
+
+SCORES = ("pr_auc", "base_rate", "roc_auc", "brier", "log_loss", "ece")
+
+
+def train(
+    recipe: Annotated[str, typer.Argument(metavar="RECIPE", help="A shipped recipe by name, or a TOML file.")],
+    data: Annotated[Path, typer.Option("--data", help="Bars: Parquet, CSV (also gzip) or Feather.")],
+    trials: Annotated[int | None, typer.Option("--trials", min=0, help="Trials of the study; 0 trains once.")] = None,
+    assignments: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Change one key of the recipe: label.horizon_s=3600. Repeatable."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Folder for artifact, report and study; runs/<recipe>-<hash> if absent.")
+    ] = None,
+    timezone: Annotated[str | None, typer.Option(help="Zone of times that name none, such as UTC.")] = None,
+    registry: Annotated[Path, typer.Option("--registry", help="Registry that gets the candidate.")] = Path("models"),
+    audit_s: Annotated[float, typer.Option("--audit-seconds", min=1, help="Time the audit may take, in seconds.")] = 30.0,
+    as_json: JsonFlag = False,
+) -> None:
+    """Train a model from a recipe: audit, tune, fit, calibrate, export behind the parity gate, report."""
+    with exit_codes():
+        from alphaloop.core.extras import require
+
+        require("learn", "lightgbm", "optuna", "onnx", "sklearn", "plotly", "jinja2")
+        from alphaloop.markets.bars.pipeline import run_training
+        from alphaloop.markets.catalog import find_recipe
+        from alphaloop.training.recipe import load_recipe
+
+        overrides = list(assignments or [])
+        overrides += [_override("tuning.trials", trials)] if trials is not None else []
+        overrides += [_override("dataset.timezone", timezone)] if timezone is not None else []
+        settings = load_recipe(find_recipe(recipe), overrides)
+        with progress_bar(as_json) as progress:
+            run = run_training(settings, data, out=out, registry=registry, audit_s=audit_s, progress=progress)
+        for sentence in run.notes:
+            note(f"note: {sentence}")
+        emit(run.summary(), as_json, show)
+
+
+def show(result: Mapping[str, Any]) -> None:
+    """Print the result for people."""
+    say(f"artifact   {result['artifact']}")
+    say(f"report     {result['report']}")
+    say("rows       " + ", ".join(f"{part} {count:,}" for part, count in result["rows"].items()))
+    say("")
+    say(f"{'test':<24}{'value':>9}   95 % interval")
+    for name in SCORES:
+        say(f"  {name:<22}{_interval(result['test'][name])}")
+    for kind, scores in result["baselines"].items():
+        say(f"  {'pr_auc of ' + kind:<22}{_interval(scores['pr_auc'])}")
+    say("")
+    parity, audit = result["parity"], result["audit"]
+    say(f"parity     {parity['rows']:,} rows, largest difference {parity['max_abs_diff']:.1e}, {parity['flipped']} flipped")
+    say(f"audit      {'clean' if audit['clean'] else str(len(audit['findings'])) + ' findings'}")
+    say(f"backtest   test rows: {result['backtest']['trades']} trades, net {result['backtest']['net_return']:+.2%}")
+    say("")
+    say(result["verdict"])
+
+
+def _override(key: str, value: object) -> str:
+    return f"{key}={json.dumps(value)}"
+
+
+def _interval(score: Mapping[str, Any]) -> str:
+    low, high = score["interval"]
+    span = "not measured" if low is None else f"[{low:.4f}, {high:.4f}]"
+    return f"{score['value']:>9.4f}   {span}"
