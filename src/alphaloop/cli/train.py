@@ -20,14 +20,14 @@ def train(
     trials: Annotated[int | None, typer.Option("--trials", min=0, help="Trials of the study; 0 trains once.")] = None,
     assignments: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Change one key of the recipe: label.horizon_s=3600. Repeatable."),
+        typer.Option("--set", metavar="KEY=VALUE", help="Change a key: label.horizon_s=3600. Repeatable."),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option("--out", help="Folder for artifact, report and study; runs/<recipe>-<hash> if absent.")
+        Path | None, typer.Option("--out", help="Folder of the results; runs/<recipe>-<hash> if absent.")
     ] = None,
     timezone: Annotated[str | None, typer.Option(help="Zone of times that name none, such as UTC.")] = None,
     registry: Annotated[Path, typer.Option("--registry", help="Registry that gets the candidate.")] = Path("models"),
-    audit_s: Annotated[float, typer.Option("--audit-seconds", min=1, help="Time the audit may take, in seconds.")] = 30.0,
+    audit_s: Annotated[float, typer.Option("--audit-seconds", min=1, help="Time for the audit.")] = 30.0,
     as_json: JsonFlag = False,
 ) -> None:
     """Train a model from a recipe: audit, tune, fit, calibrate, export behind the parity gate, report."""
@@ -35,8 +35,7 @@ def train(
         from alphaloop.core.extras import require
 
         require("learn", "lightgbm", "optuna", "onnx", "sklearn", "plotly", "jinja2")
-        from alphaloop.markets.bars.pipeline import run_training
-        from alphaloop.markets.catalog import find_recipe
+        from alphaloop.markets.catalog import find_recipe, trainer
         from alphaloop.training.recipe import load_recipe
 
         overrides = list(assignments or [])
@@ -44,6 +43,7 @@ def train(
         overrides += [_override("dataset.timezone", timezone)] if timezone is not None else []
         settings = load_recipe(find_recipe(recipe), overrides)
         with progress_bar(as_json) as progress:
+            run_training = trainer(settings.market)
             run = run_training(settings, data, out=out, registry=registry, audit_s=audit_s, progress=progress)
         for sentence in run.notes:
             note(f"note: {sentence}")
@@ -63,7 +63,8 @@ def show(result: Mapping[str, Any]) -> None:
         say(f"  {'pr_auc of ' + kind:<22}{_interval(scores['pr_auc'])}")
     say("")
     parity, audit = result["parity"], result["audit"]
-    say(f"parity     {parity['rows']:,} rows, largest difference {parity['max_abs_diff']:.1e}, {parity['flipped']} flipped")
+    largest = parity["max_abs_diff"]
+    say(f"parity     {parity['rows']:,} rows, largest difference {largest:.1e}, {parity['flipped']} flipped")
     say(f"audit      {'clean' if audit['clean'] else str(len(audit['findings'])) + ' findings'}")
     say(f"backtest   test rows: {result['backtest']['trades']} trades, net {result['backtest']['net_return']:+.2%}")
     say("")

@@ -13,14 +13,16 @@ from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 from alphaloop import markets
-from alphaloop.core.errors import UnknownNameError
+from alphaloop.core.errors import RecipeError, UnknownNameError
+from alphaloop.core.progress import Progress
 from alphaloop.core.settings import nearest
 
 if TYPE_CHECKING:
     from alphaloop.features import FeatureSet
+    from alphaloop.training.recipe import Recipe
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,29 @@ class NamedSet:
     name: str
     description: str
     load: Callable[[], FeatureSet]
+
+
+class TrainingRun(Protocol):
+    """What a market's training run came to."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences that a reader of the result should know."""
+        ...
+
+    def summary(self) -> dict[str, Any]:
+        """The result as plain data, for JSON."""
+        ...
+
+
+class Trainer(Protocol):
+    """``run_training`` of a market's module ``pipeline``."""
+
+    def __call__(
+        self, recipe: Recipe, data: Path, *, out: Path | None, registry: Path, audit_s: float, progress: Progress
+    ) -> TrainingRun:
+        """Train from a recipe and a file; the artifact becomes a candidate of the registry."""
+        ...
 
 
 def market_names() -> list[str]:
@@ -126,3 +151,29 @@ def recipe(name: str) -> Path:
     if matches:
         raise UnknownNameError(f"recipe {name!r} exists in several markets; choose one of: {', '.join(matches)}")
     raise UnknownNameError(f"no recipe is called {name!r}; {nearest(name, list(found))}")
+
+
+def find_recipe(reference: str) -> Path:
+    """Path of the recipe that a user means: a shipped one by name, or a TOML file.
+
+    Raises
+    ------
+    UnknownNameError
+        If the reference is no TOML file's name and no shipped recipe has it.
+    """
+    return Path(reference) if reference.endswith(".toml") else recipe(reference)
+
+
+def trainer(market: str) -> Trainer:
+    """How a market trains.
+
+    Raises
+    ------
+    RecipeError
+        If no such market is installed, or it does not train from recipes.
+    """
+    module = f"{markets.__name__}.{market}.pipeline"
+    if market not in market_names() or find_spec(module) is None:
+        raise RecipeError(f"key 'market' is {market!r}, which is not installed; {nearest(market, market_names())}")
+    run: Trainer = import_module(module).run_training
+    return run
