@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,10 +25,21 @@ class Score:
     low: float
     high: float
 
+    @classmethod
+    def of(cls, stored: Mapping[str, Any]) -> Score:
+        """Read what `to_dict` wrote; a missing interval is NaN at both ends."""
+        low, high = stored.get("interval") or (None, None)
+        return cls(float(stored["value"]), math.nan if low is None else low, math.nan if high is None else high)
+
     @property
     def measured(self) -> bool:
         """Whether the interval could be measured."""
         return math.isfinite(self.low) and math.isfinite(self.high)
+
+    @property
+    def standard_error(self) -> float:
+        """A quarter of the interval's width, about one standard error; NaN where the interval is."""
+        return (self.high - self.low) / 4.0
 
     def to_dict(self) -> dict[str, Any]:
         """``{"value": v, "interval": [low, high]}``; both ends None where the interval could not be measured."""
