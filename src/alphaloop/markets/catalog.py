@@ -53,7 +53,7 @@ class TrainingRun(Protocol):
         ...
 
     def summary(self) -> dict[str, Any]:
-        """The result as plain data, for JSON."""
+        """Give the result as plain data, for JSON."""
         ...
 
 
