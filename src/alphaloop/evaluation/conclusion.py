@@ -87,9 +87,8 @@ def _baseline(e: Evidence) -> Sentence:
 def _collapse(e: Evidence) -> Sentence | None:
     if not e.collapse:
         return None
-    return Sentence(
-        "Collapse", "bad", f"The probabilities have collapsed: {'; '.join(c.evidence for c in e.collapse)}."
-    )
+    ways = "; ".join(found.evidence for found in e.collapse)
+    return Sentence("Collapse", "bad", f"The probabilities have collapsed: {ways}.")
 
 
 def _calibration(e: Evidence) -> Sentence:
@@ -106,9 +105,8 @@ def _shrinkage(e: Evidence) -> Sentence | None:
     before, after = e.validation_roc_auc, e.roc_auc
     if before is None or after is None or not before.measured:
         return None
-    moved = (
-        f"ROC-AUC is {decimal(before.value)} ({between(before)}) on validation and {decimal(after.value)} on the test"
-    )
+    seen, unseen = f"{decimal(before.value)} ({between(before)})", decimal(after.value)
+    moved = f"ROC-AUC is {seen} on validation and {unseen} on the test"
     if after.value < before.low:
         return Sentence("Validation to test", "caution", f"{moved}: part of what was learned or tuned did not last.")
     return Sentence("Validation to test", "good", f"{moved}: no sign of having been tuned to one period.")
@@ -134,25 +132,23 @@ def _premium(e: Evidence) -> Sentence:
     if not e.leaks:
         return Sentence("Leak premium", "unknown", "What purge and time order are worth here was not measured.")
     worst = max(e.leaks, key=lambda leak: leak.premium)
-    said = f"with \u201c{worst.name}\u201d rows, {e.premium_metric} would have looked {signed(worst.premium)} better"
+    said = f"trained with \u201c{worst.name}\u201d, {e.premium_metric} would have looked {signed(worst.premium)} better"
     noise = 2.0 * e.pr_auc.standard_error if e.pr_auc is not None and e.pr_auc.measured else 0.0
     if worst.premium > noise:
-        text = f"This data punishes careless splits: {said}; be wary of published scores without purge and time order."
+        text = f"This data flatters careless splits: {said}, which is more than the sampling noise of the test."
         return Sentence("Leak premium", "caution", text)
-    return Sentence("Leak premium", "good", f"Purge and time order change little: at most, {said}.")
+    return Sentence("Leak premium", "good", f"Purge and time order change little here: at most, {said}.")
 
 
 def _threshold(e: Evidence) -> Sentence:
     if e.tradable is None:
         return Sentence("Threshold", "unknown", "No threshold was chosen by net value.")
-    chosen = (
-        f"{decimal(e.threshold_net)} in summed net returns over {count(e.threshold_trades or 0, 'validation trade')}"
-    )
+    trades = count(e.threshold_trades or 0, "validation trade")
+    chosen = f"{signed_percent(e.threshold_net)} in summed net returns over {trades}"
     if e.tradable:
         return Sentence("Threshold", "good", f"The chosen threshold paid its costs on validation: {chosen}.")
-    return Sentence(
-        "Threshold", "bad", f"No threshold with enough trades paid its costs on validation; the best made {chosen}."
-    )
+    text = f"No threshold with enough trades paid its costs on validation; the best made {chosen}."
+    return Sentence("Threshold", "bad", text)
 
 
 def _money(e: Evidence) -> Sentence:
@@ -166,31 +162,36 @@ def _money(e: Evidence) -> Sentence:
         text = f"{made}; before fees it was {signed_percent(e.before_fees)}: the fees take the edge."
         return Sentence("Money", "bad", text)
     if e.net_return <= 0.0:
-        return Sentence("Money", "bad", f"{made}: a loss, and not because of fees alone.")
+        return Sentence("Money", "bad", f"{made}: a loss{_before_fees(e)}.")
     if e.trades < FEWEST_TRADES:
         return Sentence("Money", "caution", f"{made}: fewer than {FEWEST_TRADES} trades show nothing either way.")
     if e.trade_mean is None or not e.trade_mean.measured:
         return Sentence("Money", "caution", f"{made}; how far luck explains it was not measured.")
-    average = f"the mean trade made {signed_percent(e.trade_mean.value, 3)} ({signed_percent(e.trade_mean.low, 3)} to {signed_percent(e.trade_mean.high, 3)})"
+    mean, low, high = (signed_percent(v, 3) for v in (e.trade_mean.value, e.trade_mean.low, e.trade_mean.high))
+    average = f"the mean trade made {mean} ({low} to {high})"
     if e.trade_mean.low <= 0.0:
         return Sentence("Money", "caution", f"{made}, but {average}: zero is inside, luck alone could explain it.")
     return Sentence("Money", "good", f"{made}, and {average}.")
 
 
+def _before_fees(e: Evidence) -> str:
+    return "" if e.before_fees is None else f", also before fees ({signed_percent(e.before_fees)})"
+
+
 def _benchmark(e: Evidence) -> Sentence | None:
     if e.benchmark is None or e.benchmark_return is None or e.net_return is None:
         return None
-    said = f"Over the same hours, {e.benchmark} made {signed_percent(e.benchmark_return)}, the model {signed_percent(e.net_return)}"
+    theirs, ours = signed_percent(e.benchmark_return), signed_percent(e.net_return)
+    said = f"Over the same hours, {e.benchmark} made {theirs}, the model {ours}"
     if e.net_return > e.benchmark_return:
         return Sentence("Benchmark", "good", f"{said}.")
-    return Sentence("Benchmark", "caution", f"{said}: doing nothing clever was as good or better.")
+    return Sentence("Benchmark", "caution", f"{said}: it was as good or better.")
 
 
 def _parity(e: Evidence) -> Sentence:
     if e.parity_rows is None or e.parity_flipped is None:
-        return Sentence(
-            "Parity", "unknown", "Whether the exported graph decides like the trained model was not measured."
-        )
+        text = "Whether the exported graph decides like the trained model was not measured."
+        return Sentence("Parity", "unknown", text)
     flips = f"{count(e.parity_flipped, 'decision')} flipped on {e.parity_rows:,} rows"
     if e.parity_flipped:
         return Sentence("Parity", "bad", f"The exported graph is not the trained model: {flips}.")

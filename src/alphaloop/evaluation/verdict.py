@@ -25,11 +25,10 @@ class Verdict:
 def judge(evidence: Evidence) -> Verdict:
     """Give the verdict: refusals first, then whether there is an edge at all, then whether it was worth money."""
     verdict = _refusal(evidence) or _without_edge(evidence) or _with_edge(evidence)
-    if evidence.synthetic:
-        return Verdict(
-            verdict.kind, verdict.tone, f"{verdict.text} The market is synthetic: this proves the tools, not a trade."
-        )
-    return verdict
+    if not evidence.synthetic:
+        return verdict
+    text = f"{verdict.text} The market is synthetic: this proves the tools, not a trade."
+    return Verdict(verdict.kind, verdict.tone, text)
 
 
 def _refusal(e: Evidence) -> Verdict | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 from alphaloop.core.clock import NS_PER_S, iso
 from alphaloop.evaluation.scores import Score
@@ -27,19 +26,19 @@ def signed(value: float | None, digits: int = 3) -> str:
 
 
 def percent(value: float | None, digits: int = 1) -> str:
-    """A share as percent."""
+    """Say a share as percent."""
     text = decimal(None if value is None else 100.0 * value, digits)
     return text if text == ABSENT else f"{text} %"
 
 
 def signed_percent(value: float | None, digits: int = 2) -> str:
-    """A return as percent with its sign."""
+    """Say a return as percent with its sign."""
     text = signed(None if value is None else 100.0 * value, digits)
     return text if text == ABSENT else f"{text} %"
 
 
 def between(score: Score, digits: int = 3, plus: bool = False) -> str:
-    """The interval of a score as ``low to high``."""
+    """Say the interval of a score as ``low to high``."""
     if not score.measured:
         return "interval not measured"
     say = signed if plus else decimal
@@ -47,7 +46,7 @@ def between(score: Score, digits: int = 3, plus: bool = False) -> str:
 
 
 def count(number: int, noun: str, plural: str | None = None) -> str:
-    """A whole number with its noun, in the right form."""
+    """Say a whole number with its noun, in the right form."""
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
 
 
@@ -65,8 +64,8 @@ def moment(ns: int) -> str:
     return iso(ns // NS_PER_S * NS_PER_S)[:16].replace("T", " ")
 
 
-def scalar(value: Any) -> str:
-    """A value of unknown kind in few characters."""
+def scalar(value: object) -> str:
+    """Say a value of unknown kind in few characters."""
     if value is None:
         return ABSENT
     if isinstance(value, bool):
