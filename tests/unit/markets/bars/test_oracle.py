@@ -45,12 +45,17 @@ def atr(n: int) -> pl.Expr:
     return wilder(pl.when(before.is_not_null() & H.is_not_null() & L.is_not_null()).then(reach), n)
 
 
+def total(x: pl.Expr, w: int) -> pl.Expr:
+    """Each window added up by itself, as polars' rolling sum keeps a residue of what has left it."""
+    return sum((x.shift(k) for k in range(1, w)), x)
+
+
 def mean(x: pl.Expr, w: int) -> pl.Expr:
-    return x.rolling_mean(w)
+    return total(x, w) / w
 
 
 def std(x: pl.Expr, w: int) -> pl.Expr:
-    """Two passes over each window, as polars' rolling deviation keeps a residue of what has left it."""
+    """Two passes over each window, for the same reason; any level near the mean will do."""
     level = x.rolling_mean(w)
     squares = sum(((x.shift(k) - level) ** 2 for k in range(1, w)), (x - level) ** 2)
     flat = x.rolling_max(w) == x.rolling_min(w)
@@ -84,7 +89,7 @@ def base_expressions() -> dict[str, pl.Expr]:
     fast, slow = (e20 - e50).sign(), (e50 - e200).sign()
     vol20, v20 = std(lr, 20), mean(V, 20)
     bought = pl.when(V.is_not_null()).then(pl.when(H > L).then((2 * C - H - L) / (H - L)).otherwise(zero) * V)
-    vwap = div(((H + L + C) / 3 * V).rolling_sum(20), V.rolling_sum(20))
+    vwap = div(total((H + L + C) / 3 * V, 20), total(V, 20))
     second = T.dt.epoch("s")
     day, week = 2 * np.pi * (second % 86400) / 86400, 2 * np.pi * ((second - 4 * 86400) % 604800) / 604800
     hour = (second % 86400) / 3600
@@ -126,7 +131,7 @@ def base_expressions() -> dict[str, pl.Expr]:
         "high_low_ratio": H / L - 1,
         "volume_ratio": div(V, v20),
         "volume_trend": div(mean(V, 5), v20) - 1,
-        "volume_delta": div(bought.rolling_sum(20), V.rolling_sum(20)),
+        "volume_delta": div(total(bought, 20), total(V, 20)),
         "price_vs_vwap": (C - vwap) / C,
         "candle_direction": div(C - O, a14),
         "upper_wick": div(H - pl.max_horizontal(O, C), H - L),
