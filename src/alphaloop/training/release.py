@@ -23,7 +23,7 @@ from alphaloop.dataset.parts import Split
 from alphaloop.dataset.table import Dataset
 from alphaloop.features import FeatureSet
 from alphaloop.labels.base import Label
-from alphaloop.training.factory import Trained
+from alphaloop.training.trained import Trained
 from alphaloop.training.recipe import Recipe
 
 
@@ -69,7 +69,7 @@ def contract_of(trained: Trained, origin: Origin) -> Contract:
         created_ns=origin.created_ns,
         task="binary" if trained.task.binary else "multiclass",
         classes=trained.task.classes,
-        sides=trained.task.sides,  # type: ignore[arg-type]
+        sides=trained.task.sides,
         features=tuple(
             FeatureEntry(name=feature.name, family=feature.family, unit=feature.unit)
             for feature in origin.feature_set.features
