@@ -35,11 +35,25 @@ def _n(expr: Expr) -> int:
     return n
 
 
-_RULES: dict[str, Callable[[Expr], Expr]] = {"diff": _diff, "rsi": _rsi, "true_range": _true_range, "atr": _atr}
+def _average(expr: Expr) -> Expr:
+    # Over one row an average is the value; the recursion would leave the rounding of a jump behind.
+    return expr.args[0] if expr["n"] == 1 else expr
+
+
+_RULES: dict[str, Callable[[Expr], Expr]] = {
+    "diff": _diff,
+    "rsi": _rsi,
+    "true_range": _true_range,
+    "atr": _atr,
+    "ema": _average,
+    "wilder": _average,
+}
 
 
 def expand(expr: Expr) -> Expr:
     """`expr` itself, or, if it is an indicator, the expression that defines it; its parts may be indicators again."""
     while expr.op in _RULES:
-        expr = _RULES[expr.op](expr)
+        before, expr = expr, _RULES[expr.op](expr)
+        if expr is before:
+            break
     return expr

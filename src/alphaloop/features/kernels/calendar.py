@@ -1,6 +1,6 @@
 """Time of day and of week, in UTC."""
 
-# ruff: noqa: ANN (numba infers every type, and checks it)
+# ruff: noqa: ANN
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Operators that see one row and remember nothing."""
 
-# ruff: noqa: ANN (numba infers every type, and checks it)
+# ruff: noqa: ANN
 
 from __future__ import annotations
 

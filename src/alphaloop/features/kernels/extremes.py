@@ -3,7 +3,7 @@
 The queue holds the rows that can still become the extreme, the current one first.
 """
 
-# ruff: noqa: ANN (numba infers every type, and checks it)
+# ruff: noqa: ANN
 
 from __future__ import annotations
 

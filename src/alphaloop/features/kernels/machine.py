@@ -3,7 +3,7 @@
 No feature set ever compiles anything: a program is data, and the one function below is compiled once for all.
 """
 
-# ruff: noqa: ANN (numba infers every type, and checks it)
+# ruff: noqa: ANN
 
 from __future__ import annotations
 

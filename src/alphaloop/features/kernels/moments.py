@@ -6,7 +6,7 @@ a jump has left the window, and when the data has moved away from the anchor. A 
 of exactly zero.
 """
 
-# ruff: noqa: ANN (numba infers every type, and checks it)
+# ruff: noqa: ANN
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The order of rows in time."""
 
-# ruff: noqa: ANN (numba infers every type, and checks it)
+# ruff: noqa: ANN
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Quantiles of a window, from the window's values kept sorted beside the ring that knows their order of arrival."""
 
-# ruff: noqa: ANN (numba infers every type, and checks it)
+# ruff: noqa: ANN
 
 from __future__ import annotations
 

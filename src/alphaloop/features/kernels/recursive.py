@@ -1,6 +1,6 @@
 """Operators that remember their last rows or their own last value."""
 
-# ruff: noqa: ANN (numba infers every type, and checks it)
+# ruff: noqa: ANN
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Values that come from elsewhere: the bars of a higher time frame, and other symbols."""
 
-# ruff: noqa: ANN (numba infers every type, and checks it)
+# ruff: noqa: ANN
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ References
 E. Jacobsen and R. Lyons, "The sliding DFT", IEEE Signal Processing Magazine, 2003.
 """
 
-# ruff: noqa: ANN (numba infers every type, and checks it)
+# ruff: noqa: ANN
 
 from __future__ import annotations
 

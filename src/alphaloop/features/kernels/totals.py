@@ -4,7 +4,7 @@ The running sum is made again from the ring when it is old, and when the magnitu
 beside what has passed through it.
 """
 
-# ruff: noqa: ANN (numba infers every type, and checks it)
+# ruff: noqa: ANN
 
 from __future__ import annotations
 
