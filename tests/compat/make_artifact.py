@@ -18,12 +18,22 @@ from alphaloop.artifact.contract import Contract
 from alphaloop.artifact.folder import write_artifact
 from alphaloop.artifact.golden import Golden
 from alphaloop.artifact.session import open_session
+from alphaloop.features import Feature, FeatureSet, atr, close, ema, rsi
 
 WEIGHTS = np.array([0.5, -1.25, 2.0], np.float32)
 BIAS = np.float32(0.125)
 GOLDEN_ROWS = np.array(
     [[0, 0, 0], [1, 2, 3], [-1, 0.5, -0.25], [np.nan, 1, 1], [np.inf, 0, 0], [-np.inf, 0, 0], [1e30, 1, -1]], np.float32
 )
+FEATURE_SET = FeatureSet(
+    "tiny",
+    [
+        Feature("rsi_14", rsi(close, 14), "momentum"),
+        Feature("trend", close / ema(close, 20) - 1.0, "trend"),
+        Feature("atr_ratio", atr(14) / close, "volatility"),
+    ],
+)
+CONTEXT = FeatureSet("tiny_context", [Feature("atr", atr(14), "volatility", "price")])
 
 
 def graph(weights: np.ndarray = WEIGHTS, bias: float = BIAS, output: str = "probabilities") -> bytes:
@@ -63,13 +73,10 @@ def contract(onnx_bytes: bytes, **changes: Any) -> Contract:
         "task": "binary",
         "classes": ("DOWN", "UP"),
         "sides": (-1, 1),
-        "features": [
-            {"name": "rsi_14", "family": "momentum", "unit": "1"},
-            {"name": "trend", "family": "trend", "unit": "1"},
-            {"name": "atr_ratio", "family": "volatility", "unit": "1"},
-        ],
-        "feature_graph": {"format": 1, "name": "tiny", "nodes": [], "features": []},
-        "feature_set_hash": "f" * 64,
+        "features": [{"name": f.name, "family": f.family, "unit": f.unit} for f in FEATURE_SET.features],
+        "feature_graph": FEATURE_SET.to_dict(),
+        "context_graph": CONTEXT.to_dict(),
+        "feature_set_hash": FEATURE_SET.hash,
         "label": {"name": "horizon", "hash": "a" * 64, "horizon_s": 900.0, "settings": {"min_return": 0.0}},
         "dataset": {
             "fingerprint": "d" * 64,

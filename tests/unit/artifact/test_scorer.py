@@ -64,8 +64,8 @@ def test_rows_of_another_kind_are_refused(scorer, X, words):
         scorer.score(X)
 
 
-def test_require_names_the_first_difference(scorer):
-    good, digest = ["rsi_14", "trend", "atr_ratio"], "f" * 64
+def test_require_names_the_first_difference(scorer, tiny):
+    good, digest = ["rsi_14", "trend", "atr_ratio"], tiny.FEATURE_SET.hash
     scorer.require(good, digest)
     with pytest.raises(ModelCompatibilityError, match="feature 1 is 'atr_ratio', expected 'trend'"):
         scorer.require(["rsi_14", "atr_ratio", "trend"], digest)
