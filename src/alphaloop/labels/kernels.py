@@ -1,12 +1,12 @@
 """Compiled loops that read the future of each bar.
 
-Each kernel walks sorted bars (`labels.series.Series`) and writes into the five arrays of `labels.base.Outcomes`. The
-plain functions remain reachable as ``.py_func`` and give the same bits.
+Each kernel walks sorted bars (`labels.series.Series`) and writes into the five arrays of `labels.base.Outcomes`.
 """
 
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Any
 
 import numba
@@ -14,13 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alphaloop.core import fills
+from alphaloop.core.hashing import hash_file
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Classes = NDArray[np.int8]
 
 # Compiled by assignment, not by decorator: the rules stay plain functions in core, where the event engine calls them.
-_compiled: Any = numba.njit(nogil=True, cache=True)
+_compiled: Any = numba.njit(nogil=True)
 _fill_mid = _compiled(fills.fill_mid)
 _fill_price = _compiled(fills.fill_price)
 _cost_basis = _compiled(fills.cost_basis)
@@ -166,5 +167,22 @@ def _barrier(
         net_short[row] = _net_return(-1, mid, short_exit, impact, fee)
 
 
-resolve_horizon = _compiled(_horizon)
-resolve_barrier = _compiled(_barrier)
+_horizon_compiled = _compiled(_horizon)
+_barrier_compiled = _compiled(_barrier)
+
+
+def _cached(rules: str) -> tuple[Any, Any]:
+    # numba takes cached machine code for current if this file is unchanged. The rules come from another file: as a
+    # variable of the closure their hash is part of the cache's key, so that a changed rule is never served stale.
+    def horizon(*arguments: Any) -> None:  # noqa: ANN401 - as many types as arguments
+        if len(rules) > 0:
+            _horizon_compiled(*arguments)
+
+    def barrier(*arguments: Any) -> None:  # noqa: ANN401
+        if len(rules) > 0:
+            _barrier_compiled(*arguments)
+
+    return numba.njit(horizon, nogil=True, cache=True), numba.njit(barrier, nogil=True, cache=True)
+
+
+resolve_horizon, resolve_barrier = _cached(hash_file(Path(fills.__file__)))
