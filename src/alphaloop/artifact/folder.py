@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from alphaloop.artifact.contract import FORMAT_VERSION, Contract
 from alphaloop.artifact.manifest import MANIFEST, Sealed, seal, unseal
 from alphaloop.core.errors import InputError, ModelCompatibilityError, RecipeError
-from alphaloop.core.files import atomic_folder
+from alphaloop.core.files import atomic_folder, sync_folder
 
 MODEL = "model.onnx"
 METADATA = "metadata.json"
@@ -56,6 +57,32 @@ def write_artifact(
                 (temporary / name).write_bytes(content)
     except FileExistsError:
         raise InputError(f"{folder} exists already; an artifact is never overwritten: choose another folder") from None
+    return identity
+
+
+def replace_artifact(
+    folder: Path, contract: Contract, onnx_bytes: bytes, attachments: Mapping[str, bytes] | None = None
+) -> str:
+    """Seal a model into `folder`; an artifact that is there already stays until the new one is whole.
+
+    Raises
+    ------
+    InputError
+        If `folder` is there and is no artifact.
+    ModelCompatibilityError
+        As `write_artifact`.
+    """
+    if folder.exists() and not (folder / MANIFEST).is_file():
+        raise InputError(f"{folder} is in the way and is no artifact; name another folder, or move it away")
+    fresh, former = (folder.with_name(f".{folder.name}.{state}") for state in ("fresh", "former"))
+    for leftover in (fresh, former):
+        shutil.rmtree(leftover, ignore_errors=True)
+    identity = write_artifact(fresh, contract, onnx_bytes, attachments)
+    if folder.exists():
+        folder.rename(former)
+    fresh.rename(folder)
+    sync_folder(folder.parent)
+    shutil.rmtree(former, ignore_errors=True)
     return identity
 
 
