@@ -1,4 +1,4 @@
-"""Fitting a straight line of log-odds through one variable: small, exact, and shared by several estimators."""
+"""A straight line of log-odds through one variable, by Newton's method."""
 
 from __future__ import annotations
 

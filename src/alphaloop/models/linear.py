@@ -1,4 +1,4 @@
-"""Ridge regression on class indicators, in closed form: one pass over the rows and no iteration."""
+"""Ridge regression on class indicators, in closed form, put on the log-odds scale."""
 
 from __future__ import annotations
 
@@ -10,10 +10,9 @@ from pydantic import Field
 
 from alphaloop.core.progress import Progress, silent
 from alphaloop.core.settings import Settings
-from alphaloop.models.binomial import fit_line
-from alphaloop.models.estimator import Classes, Features, Margins, Task, shares
+from alphaloop.models.estimator import Classes, Features, Margins, Task, column_margins, shares
 from alphaloop.models.graph import Graph
-from alphaloop.models.logistic import emit_linear, linear_margins
+from alphaloop.models.logistic import UNPENALISED, emit_linear, fit_softmax, linear_margins
 from alphaloop.models.scaling import Scaler
 
 CHUNK = 65_536
@@ -26,7 +25,7 @@ class LinearParameters(Settings):
 
 
 class Linear:
-    """A linear probability model whose scores are then put on the log-odds scale by one logistic line per class."""
+    """A linear probability model; a logistic regression on its few scores turns them into margins."""
 
     def __init__(self, task: Task, parameters: LinearParameters | None = None) -> None:
         self.task = task
@@ -52,11 +51,8 @@ class Linear:
         targets = _indicators(y, self.task)
         coefficients = self._solve(X, targets, row_weight)
         scores = linear_margins(self._scaler, coefficients, np.zeros(len(coefficients), np.float32), X)
-        columns = scores[:, None] if scores.ndim == 1 else scores
-        lines = [fit_line(columns[:, k], targets[:, k], row_weight) for k in range(targets.shape[1])]
-        slopes = np.array([slope for slope, _ in lines])
-        self._weights = (coefficients * slopes[:, None]).astype(np.float32)
-        self._base = np.array([base for _, base in lines], np.float32)
+        mix, self._base = fit_softmax(column_margins(scores), y, weight, C=UNPENALISED)
+        self._weights = (mix.astype(np.float64) @ coefficients).astype(np.float32)
 
     def _solve(self, X: Features, targets: NDArray[np.float64], weight: NDArray[np.float64]) -> NDArray[np.float32]:
         """Ridge coefficients (outputs, F) of centred targets."""

@@ -14,6 +14,8 @@ from alphaloop.models.estimator import Classes, Features, Margins, Task, shares
 from alphaloop.models.graph import Graph, dot
 from alphaloop.models.scaling import Scaler
 
+UNPENALISED = 1e6
+
 
 class LogisticParameters(Settings):
     """Parameters of the logistic regression."""
@@ -24,10 +26,7 @@ class LogisticParameters(Settings):
 
 
 class Logistic:
-    """L2-penalised (multinomial) logistic regression; normalisation, imputation and clipping are part of it.
-
-    Coefficients are rounded to float32 when fitting ends: what the graph holds is what the native model computes with.
-    """
+    """L2-penalised (multinomial) logistic regression; normalisation, imputation and clipping are part of it."""
 
     def __init__(self, task: Task, parameters: LogisticParameters | None = None) -> None:
         self.task = task
@@ -48,21 +47,9 @@ class Logistic:
         progress: Progress = silent,
     ) -> None:
         """Normalise by the rows of `X` (n, F) and minimise the penalised log loss; see `Estimator.fit`."""
-        import warnings
-
-        from sklearn.exceptions import ConvergenceWarning
-        from sklearn.linear_model import LogisticRegression
-
         self._scaler = Scaler.fit(X)
-        z = self._scaler.apply(X)
-        chosen = self.parameters
-        regression = LogisticRegression(C=chosen.C, max_iter=chosen.max_iter, tol=chosen.tol)
-        with warnings.catch_warnings():
-            # A penalised fit that stops a little early is a valid model; the scores say how good.
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            regression.fit(z, y, sample_weight=weight)
-        self._weights = np.asarray(regression.coef_, np.float32)
-        self._base = np.asarray(regression.intercept_, np.float32)
+        chosen, z = self.parameters, self._scaler.apply(X)
+        self._weights, self._base = fit_softmax(z, y, weight, C=chosen.C, max_iter=chosen.max_iter, tol=chosen.tol)
 
     def raw(self, X: Features) -> Margins:
         """Linear margins of normalised rows; see `Estimator.raw`."""
@@ -79,6 +66,33 @@ class Logistic:
     def describe(self) -> dict[str, Any]:
         """Parameters of the fit."""
         return self.parameters.model_dump(mode="json")
+
+
+def fit_softmax(
+    z: NDArray[np.float64],
+    y: Classes,
+    weight: NDArray[np.float64] | None,
+    *,
+    C: float,
+    max_iter: int = 200,
+    tol: float = 1e-5,
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Fit an L2-penalised (multinomial) logistic regression to `z` (n, k); returns weights and base.
+
+    Weights are (outputs, k), base is (outputs,), both rounded to float32: what the graph
+    holds is what the native model computes with.
+    """
+    import warnings
+
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.linear_model import LogisticRegression
+
+    regression = LogisticRegression(C=C, max_iter=max_iter, tol=tol)
+    with warnings.catch_warnings():
+        # A penalised fit that stops a little early is a valid model; the scores say how good.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        regression.fit(z, y, sample_weight=weight)
+    return np.asarray(regression.coef_, np.float32), np.asarray(regression.intercept_, np.float32)
 
 
 def linear_margins(

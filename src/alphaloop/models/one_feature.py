@@ -9,10 +9,9 @@ from numpy.typing import NDArray
 
 from alphaloop.core.progress import Progress, silent
 from alphaloop.core.settings import Settings
-from alphaloop.models.binomial import fit_line
-from alphaloop.models.estimator import Classes, Features, Margins, Task, class_counts, shares
+from alphaloop.models.estimator import Classes, Features, Margins, Task, shares
 from alphaloop.models.graph import Graph
-from alphaloop.models.prior import log_shares
+from alphaloop.models.logistic import UNPENALISED, fit_softmax
 from alphaloop.models.scaling import Scaler
 
 RANKED_ROWS = 20_000
@@ -42,17 +41,12 @@ class OneFeature:
         seed: int = 0,
         progress: Progress = silent,
     ) -> None:
-        """Choose the column of `X` (n, F) by the classes `y` (n,), then fit a line per class; see `Estimator.fit`."""
+        """Choose the column of `X` (n, F) by the classes `y` (n,), then fit to it; see `Estimator.fit`."""
         self._column = most_telling(X, y, self.task)
         one = X[:, self._column : self._column + 1]
         self._scaler = Scaler.fit(one)
-        z = self._scaler.apply(one)[:, 0]
-        targets = [1] if self.task.binary else range(self.task.n_classes)
-        lines = [fit_line(z, (y == target).astype(np.float64)) for target in targets]
-        if min(class_counts(y, self.task.n_classes)) == 0:
-            lines = [(0.0, float(base)) for base in log_shares(class_counts(y, self.task.n_classes), self.task)]
-        self._slope = np.array([slope for slope, _ in lines], np.float32)
-        self._base = np.array([base for _, base in lines], np.float32)
+        weights, self._base = fit_softmax(self._scaler.apply(one), y, weight, C=UNPENALISED)
+        self._slope = weights[:, 0]
 
     def raw(self, X: Features) -> Margins:
         """Log-odds on a line; see `Estimator.raw`."""

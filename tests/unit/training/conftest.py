@@ -39,7 +39,7 @@ def make_dataset(n=6000, width=6, classes=2, seed=0, horizon=15, missing=0.05, s
         gross=gross,
         net_long=gross - 5e-4,
         net_short=-gross - 5e-4,
-        feature_names=tuple(["return_1", *(f"f{index}" for index in range(1, width))]),
+        feature_names=("return_1", *(f"f{index}" for index in range(1, width))),
         families=("made up",) * width,
         classes=names,
         sides=sides,
@@ -54,11 +54,29 @@ def make_recipe(**tables):
     values = {
         "name": "test",
         "seed": 3,
-        "label": {"horizon_s": 900.0},
+        "label": {"horizon_bars": 15},
         "evaluation": {"resamples": 20},
         "estimator": {"kind": "lightgbm", "parameters": {"rounds": 40, "num_leaves": 7, "num_threads": 1}},
     }
     return parse_recipe(values | tables, "test.toml")
+
+
+@pytest.fixture(scope="session")
+def dataset_of():
+    """Function that makes a dataset."""
+    return make_dataset
+
+
+@pytest.fixture(scope="session")
+def split_of():
+    """Function that splits a dataset in time."""
+    return make_split
+
+
+@pytest.fixture(scope="session")
+def recipe_of():
+    """Function that makes a recipe from tables."""
+    return make_recipe
 
 
 @pytest.fixture(scope="session")
