@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import statistics
 import subprocess
 import sys
 import time
 from pathlib import Path
 
-from measure import write_result
+from measure import quick, spread, target, write_result
 
 COMMANDS = {
     "python -c pass": [sys.executable, "-c", "pass"],
@@ -27,17 +26,14 @@ def seconds(command: list[str]) -> float:
 
 
 def main() -> None:
-    rounds = 3 if "--quick" in sys.argv else 15
+    rounds = 3 if quick() else 15
     taken: dict[str, list[float]] = {name: [] for name in COMMANDS}
     for _ in range(rounds):
         for name, command in COMMANDS.items():
             taken[name].append(seconds(command))
-    medians = {name: round(statistics.median(values), 4) for name, values in taken.items()}
-    targets = [
-        {"what": name, "target": f"< {limit} s", "value": medians[name], "met": medians[name] < limit}
-        for name, limit in TARGETS_S.items()
-    ]
-    write_result("startup", {"rounds": rounds, "median_s": medians, "targets": targets})
+    found = {name: spread(values) for name, values in taken.items()}
+    targets = [target(f"{name}, seconds", found[name]["median"], below=limit) for name, limit in TARGETS_S.items()]
+    write_result("startup", {"rounds": rounds, "seconds": found, "targets": targets})
 
 
 if __name__ == "__main__":
