@@ -90,7 +90,8 @@ class Result:
         """Compute the figures; None where one is undefined.
 
         Sharpe is the mean over the standard deviation of daily returns (equity at the end of each UTC day, quiet days
-        included, no risk-free rate), times the root of 365. Exposure is the share of time with an open position. Profit
+        included, no risk-free rate), times the root of 365. The drawdown runs over every mark, the last close before
+        positions left open are closed at the end included. Exposure is the share of time with an open position. Profit
         factor is won over lost, fees included.
         """
         nets = [trade.net for trade in self.trades]
