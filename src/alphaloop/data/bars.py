@@ -18,6 +18,7 @@ from alphaloop.core.errors import DataError, InputError
 from alphaloop.core.hashing import hash_file
 from alphaloop.data.checks import Rows, check_prices, check_volume, find_step
 from alphaloop.data.columns import PRICES, Layout, find_layout
+from alphaloop.data.native import refusing_panics
 from alphaloop.data.tables import read_table, stem
 from alphaloop.data.times import join_date_and_clock, parse_times
 
@@ -106,16 +107,17 @@ def read_bars(
     """
     file = Path(path)
     table = read_table(file)
-    return bars_from_table(
-        table,
-        source=file.name,
-        sha256=hash_file(file),
-        timezone=timezone,
-        stamp=stamp,
-        symbol=symbol,
-        default_symbol=stem(file),
-        step_s=step_s,
-    )
+    with refusing_panics(file.name):
+        return bars_from_table(
+            table,
+            source=file.name,
+            sha256=hash_file(file),
+            timezone=timezone,
+            stamp=stamp,
+            symbol=symbol,
+            default_symbol=stem(file),
+            step_s=step_s,
+        )
 
 
 def bars_from_table(
@@ -187,7 +189,10 @@ def _symbols(
     """Sorted names, and one code per row."""
     if layout.symbol is None:
         return (default,), np.zeros(table.height, np.int64)
-    column = table[layout.symbol].cast(pl.String, strict=False)
+    raw = table[layout.symbol]
+    if not (raw.dtype.is_integer() or raw.dtype in (pl.String, pl.Categorical, pl.Enum, pl.Null)):
+        raise DataError(f"{source}: column {raw.name!r} holds {raw.dtype}, not names of symbols; export it as text")
+    column = raw.cast(pl.String)
     empty = column.is_null() | (column.str.strip_chars() == "")
     if empty.any():
         row = int(np.argmax(empty.to_numpy())) + 1

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
-from alphaloop.core.errors import DataError
+from alphaloop.core.errors import AlphaloopError, DataError
 
 T = TypeVar("T")
 
@@ -22,7 +22,7 @@ def guarded(name: str, form: str, read: Callable[[], T]) -> T:
     try:
         with _quiet():
             return read()
-    except DataError:
+    except AlphaloopError:
         raise
     except BaseException as error:
         # pyo3's PanicException derives from BaseException so that nobody swallows it by accident; here it can only mean
@@ -31,6 +31,20 @@ def guarded(name: str, form: str, read: Callable[[], T]) -> T:
             raise
         raise DataError(
             f"{name} cannot be read as {form}, it is truncated or corrupted ({_reason(error)}); fetch it again"
+        ) from None
+
+
+@contextmanager
+def refusing_panics(name: str) -> Iterator[None]:
+    """Turn a panic of native code on the values of file `name` into a `DataError`; other errors stay what they are."""
+    try:
+        with _quiet():
+            yield
+    except (Exception, KeyboardInterrupt, SystemExit, GeneratorExit):
+        raise
+    except BaseException as error:
+        raise DataError(
+            f"{name} holds values that cannot be read ({_reason(error)}); fetch or export it again"
         ) from None
 
 

@@ -27,6 +27,7 @@ _ZONE = r"\d{2}:\d{2}(:\d{2}([.,]\d+)?)?\s*(Z|z|UTC|GMT|[+-]\d{2}(:?\d{2})?)$"
 _ZERO_OFFSET = r"\s*(Z|z|UTC|GMT|[+-]00(:?00)?)$"
 _NUMBER = r"^\s*[+-]?\d+(\.\d*)?([eE][+-]?\d+)?\s*$"
 
+_TICK_NS = {"ns": 1, "us": 10**3, "ms": 10**6, "d": 86_400 * NS_PER_S}
 _EARLIEST_NS = -5_364_662_400 * NS_PER_S  # 1800-01-01
 _LATEST_NS = 7_258_118_400 * NS_PER_S  # 2200-01-01
 
@@ -55,6 +56,8 @@ def parse_times(column: pl.Series, timezone: str | None, source: str) -> NDArray
     nulls = column.is_null()
     if nulls.any():
         raise DataError(f"{source}: row {_first(nulls)} has no time; fill it in or remove the row")
+    if column.dtype.is_temporal():
+        _check_range(column, source)
     if column.dtype == pl.String:
         return _from_text(column, timezone, source)
     if column.dtype.is_numeric():
@@ -64,7 +67,7 @@ def parse_times(column: pl.Series, timezone: str | None, source: str) -> NDArray
     if isinstance(column.dtype, pl.Datetime):
         if column.dtype.time_zone is None:
             return _localised(column, column, timezone, source)
-        return _nanoseconds(column, column, source)
+        return _nanoseconds(column)
     raise DataError(
         f"{source}: column {column.name!r} holds {column.dtype}, not times; name the column of times 'date'"
     )
@@ -153,9 +156,9 @@ def _from_text(column: pl.Series, timezone: str | None, source: str) -> NDArray[
             f"write every time with its zone"
         )
     if column.str.contains(_ZERO_OFFSET).all():
-        return _nanoseconds(_parse(column.str.replace(_ZERO_OFFSET, ""), "", column, source), column, source)
+        return _nanoseconds(_parse(column.str.replace(_ZERO_OFFSET, ""), "", column, source))
     offsets = column.str.replace(_ZERO_OFFSET, "+0000").str.replace(r"\s*([+-]\d{2}):?$", "${1}00")
-    return _nanoseconds(_parse(offsets, "%z", column, source), column, source)
+    return _nanoseconds(_parse(offsets, "%z", column, source))
 
 
 def _parse(text: pl.Series, suffix: str, shown: pl.Series, source: str) -> pl.Series:
@@ -172,6 +175,7 @@ def _parse(text: pl.Series, suffix: str, shown: pl.Series, source: str) -> pl.Se
         parsed = parsed.zip_with(parsed.is_not_null(), found)
         pending = pl.select(pl.when(parsed.is_null()).then(text)).to_series()
     _require(parsed, shown, source)
+    _check_range(parsed, source)
     return parsed
 
 
@@ -200,7 +204,7 @@ def _localised(local: pl.Series, shown: pl.Series, timezone: str | None, source:
             f"say which zone they are in, for example with --timezone UTC"
         )
     if timezone == "UTC":
-        return _nanoseconds(local, shown, source)
+        return _nanoseconds(local)
     placed = local.dt.replace_time_zone(timezone, non_existent="null", ambiguous="null")
     nulls = placed.is_null()
     if nulls.any():
@@ -209,16 +213,24 @@ def _localised(local: pl.Series, shown: pl.Series, timezone: str | None, source:
             f"{source}: row {row} has local time {str(shown[row - 1])!r}, which a change of the clocks skips or "
             f"repeats in {timezone}; store the file in UTC"
         )
-    return _nanoseconds(placed, shown, source)
+    return _nanoseconds(placed)
 
 
-def _nanoseconds(times: pl.Series, shown: pl.Series, source: str) -> NDArray[np.int64]:
-    unit = times.dtype.time_unit  # type: ignore[attr-defined]
-    factor = {"ms": 10**6, "us": 10**3, "ns": 1}[unit]
-    ticks = times.to_physical().to_numpy()
-    bad = (ticks < _EARLIEST_NS // factor) | (ticks > _LATEST_NS // factor)
+def _check_range(times: pl.Series, source: str) -> None:
+    """Refuse times outside 1800 to 2200; they are shown as numbers because no calendar may hold them."""
+    if not isinstance(times.dtype, pl.Date | pl.Datetime):
+        return
+    unit = times.dtype.time_unit if isinstance(times.dtype, pl.Datetime) else "d"
+    ticks = times.to_physical().cast(pl.Int64).to_numpy()
+    bad = (ticks < _EARLIEST_NS // _TICK_NS[unit]) | (ticks > _LATEST_NS // _TICK_NS[unit])
     if bad.any():
         row = _first(bad)
-        raise DataError(f"{source}: row {row} has time {str(shown[row - 1])!r}, outside 1800 to 2200; correct it")
-    out: NDArray[np.int64] = ticks * factor
+        raise DataError(
+            f"{source}: row {row} has a time outside 1800 to 2200 ({ticks[row - 1]} {unit} since 1970); correct the row"
+        )
+
+
+def _nanoseconds(times: pl.Series) -> NDArray[np.int64]:
+    unit = times.dtype.time_unit  # type: ignore[attr-defined]
+    out: NDArray[np.int64] = times.to_physical().to_numpy() * _TICK_NS[unit]
     return out

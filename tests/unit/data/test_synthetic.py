@@ -89,13 +89,18 @@ def test_the_score_reads_no_future() -> None:
     assert (planted_score(bars)[:400] == planted_score(head)).all()
 
 
-def test_the_next_return_is_signal_times_score_in_units_of_volatility() -> None:
+def test_the_next_return_is_signal_times_score_in_units_of_volatility_and_nothing_of_older_scores() -> None:
+    rows = []
     bars = synthetic_bars(60_000, seed=8)
-    quiet = synthetic_bars(60_000, seed=8, signal=0.0)
-    score, after = returns(bars, 1)
-    scale = returns(quiet, 1)[1].std()
-    slope = float(score @ after / (score @ score)) / scale
-    assert slope == pytest.approx(DEFAULT_SIGNAL, rel=0.15)
+    scale = returns(synthetic_bars(60_000, seed=8, signal=0.0), 1)[1].std()
+    frame = bars.frame.with_columns(score=pl.Series(planted_score(bars)))
+    for _, part in frame.group_by("symbol"):
+        score, close = part["score"].to_numpy(), part["close"].to_numpy()
+        rows.append(np.stack([score[1:-1], score[:-2], (close[2:] / close[1:-1] - 1) / scale], axis=1))
+    now, before, after = np.concatenate(rows).T
+    slopes = np.linalg.lstsq(np.stack([now, before], axis=1), after, rcond=None)[0]
+    assert slopes[0] == pytest.approx(DEFAULT_SIGNAL, rel=0.15)
+    assert abs(slopes[1]) < 0.2 * DEFAULT_SIGNAL
 
 
 def test_the_default_signal_can_be_found_and_pays() -> None:

@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from alphaloop.core.errors import DataError, InputError
-from alphaloop.data.native import guarded
+from alphaloop.data.native import guarded, refusing_panics
 from alphaloop.data.tables import named_format, read_table, stem, write_table
 
 FRAME = pl.DataFrame({"symbol": ["A", "B", "C"], "x": [1.5, 2.0, None], "n": [1, 2, 3]})
@@ -161,6 +161,18 @@ def test_a_panic_of_native_code_becomes_one_sentence_and_its_backtrace_is_not_sh
     ):
         guarded("x.csv", "CSV", _raise(_Panic("boom\n at { file: 1 }")))
     assert capfd.readouterr().err == ""
+
+
+def test_a_panic_on_values_is_refused_and_a_defect_stays_a_defect(capfd: pytest.CaptureFixture[str]) -> None:
+    with (
+        pytest.raises(DataError, match=r"x.csv holds values that cannot be read \(overflowed\)"),
+        refusing_panics("x.csv"),
+    ):
+        _raise(_Panic("overflowed"))()
+    assert capfd.readouterr().err == ""
+    for error in (ZeroDivisionError("ours"), KeyboardInterrupt()):
+        with pytest.raises(type(error)), refusing_panics("x.csv"):
+            raise error
 
 
 def test_an_interrupt_stays_an_interrupt() -> None:

@@ -122,13 +122,29 @@ def test_a_local_time_that_clocks_skip_or_repeat_is_refused(local: str) -> None:
         (["2024-01-01 12:00", "noon"], "row 2 has time 'noon', which cannot be read; write times as ISO 8601"),
         (["1704110400", "noon"], "row 2 has time 'noon', which cannot be read"),
         (["yesterday"], "row 1 has time 'yesterday'"),
-        (["3024-01-01T12:00:00Z"], "outside 1800 to 2200"),
+        (["3024-01-01T12:00:00Z"], r"row 1 has a time outside 1800 to 2200 \(\d+ us since 1970\)"),
         ([True], "holds Boolean, not times"),
     ],
 )
 def test_times_that_cannot_be_read_are_refused(values: list[object], reason: str) -> None:
     with pytest.raises(DataError, match=reason):
         parse(values, "UTC")
+
+
+@pytest.mark.parametrize(
+    "dtype",
+    [pl.Date(), pl.Datetime("ms"), pl.Datetime("us", "UTC"), pl.Datetime("ns", "Asia/Tokyo"), pl.Datetime("ms", "UTC")],
+)
+@pytest.mark.parametrize("extreme", [2**31 - 1, -(2**31), 2**63 - 1, -(2**63)])
+def test_times_that_no_calendar_holds_are_refused(dtype: pl.DataType, extreme: int) -> None:
+    if dtype == pl.Date and abs(extreme) > 2**31:
+        return
+    times = pl.Series("date", [0, extreme], dtype=pl.Int64).cast(pl.Int32 if dtype == pl.Date else pl.Int64).cast(dtype)
+    if dtype != pl.Date and abs(extreme) <= 2**31:
+        assert len(parse_times(times, "UTC", "x.csv")) == 2
+    else:
+        with pytest.raises(DataError, match="row 2 has a time outside 1800 to 2200"):
+            parse_times(times, "UTC", "x.csv")
 
 
 def test_an_unknown_zone_is_refused() -> None:
