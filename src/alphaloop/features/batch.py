@@ -193,7 +193,8 @@ def _by_symbol(frame: pl.DataFrame) -> list[Rows]:
         return [Rows(*each) for each in zip(symbols, (stops - lengths).tolist(), stops.tolist(), strict=True)]
     places = frame.select(pl.col("symbol").cast(pl.String), place=pl.int_range(pl.len(), dtype=pl.Int64))
     grouped = places.group_by("symbol", maintain_order=True).agg("place")
-    return [Rows(symbol, 0, len(place), place.to_numpy()) for symbol, place in grouped.iter_rows()]
+    each = zip(grouped["symbol"].to_list(), grouped["place"], strict=True)
+    return [Rows(symbol, 0, len(place), place.to_numpy()) for symbol, place in each]
 
 
 def _in_order(rows: Rows, times: NDArray[np.int64]) -> Rows:

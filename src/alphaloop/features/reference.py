@@ -91,7 +91,7 @@ def _run(path: Path) -> ModuleType:
         raise FeatureError(f"{path}: line {error.lineno}: {error.msg}; correct the file") from None
     except InputError as error:
         raise type(error)(f"{path}: line {_line(error, path)}: {error}") from None
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         kind = type(error).__name__
         raise FeatureError(f"{path}: line {_line(error, path)}: {kind}: {error}; correct the file") from None
     finally:
@@ -99,7 +99,7 @@ def _run(path: Path) -> ModuleType:
     return module
 
 
-def _line(error: Exception, path: Path) -> int:
+def _line(error: BaseException, path: Path) -> int:
     """The last line of the user's own file on the way to the error."""
     frames = traceback.extract_tb(error.__traceback__)
     return next((frame.lineno or 0 for frame in reversed(frames) if Path(frame.filename) == path), 0)

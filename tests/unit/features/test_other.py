@@ -95,7 +95,7 @@ def test_reference_that_comes_too_late_is_refused() -> None:
     stream_ = features().stream(["ADA"], np.float64)
     assert stream_.symbols == ("ADA", "BTC")
     stream_.push({"close": [1.0]}, [10], "ADA")
-    with pytest.raises(DataError, match="'BTC': a row known at .* came after rows of .* referenced symbols first"):
+    with pytest.raises(DataError, match=r"'BTC': a row known at .* came after rows of .* referenced symbols first"):
         stream_.push({"close": [2.0]}, [10], "BTC")
     stream_.push({"close": [2.0]}, [11], "BTC")
     np.testing.assert_array_equal(stream_.push({"close": [3.0]}, [11], "ADA")[:, 0], [1.5])

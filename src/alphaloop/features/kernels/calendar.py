@@ -1,6 +1,6 @@
 """Time of day and of week, in UTC."""
 
-# ruff: noqa: ANN
+# ruff: noqa: ANN001, ANN201
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Operators that see one row and remember nothing."""
 
-# ruff: noqa: ANN
+# ruff: noqa: ANN001, ANN201, ANN202
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 The queue holds the rows that can still become the extreme, the current one first.
 """
 
-# ruff: noqa: ANN
+# ruff: noqa: ANN001, ANN201, ANN202
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ Like the moments, the sums are of deviations from an anchor and are made again f
 become small beside what they were.
 """
 
-# ruff: noqa: ANN
+# ruff: noqa: ANN001, ANN201, ANN202
 
 from __future__ import annotations
 

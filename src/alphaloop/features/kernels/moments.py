@@ -6,7 +6,7 @@ a jump has left the window, and when the data has moved away from the anchor. A 
 of exactly zero.
 """
 
-# ruff: noqa: ANN
+# ruff: noqa: ANN001, ANN201, ANN202
 
 from __future__ import annotations
 

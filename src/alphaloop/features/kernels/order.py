@@ -1,6 +1,6 @@
 """The order of rows in time."""
 
-# ruff: noqa: ANN
+# ruff: noqa: ANN001, ANN201
 
 from __future__ import annotations
 

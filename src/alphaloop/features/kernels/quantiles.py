@@ -1,6 +1,6 @@
 """Quantiles of a window, from the window's values kept sorted beside the ring that knows their order of arrival."""
 
-# ruff: noqa: ANN
+# ruff: noqa: ANN001, ANN201
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Operators that remember their last rows or their own last value."""
 
-# ruff: noqa: ANN
+# ruff: noqa: ANN001, ANN201
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Values that come from elsewhere: the bars of a higher time frame, and other symbols."""
 
-# ruff: noqa: ANN
+# ruff: noqa: ANN001, ANN201
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ References
 E. Jacobsen and R. Lyons, "The sliding DFT", IEEE Signal Processing Magazine, 2003.
 """
 
-# ruff: noqa: ANN
+# ruff: noqa: ANN001, ANN201
 
 from __future__ import annotations
 

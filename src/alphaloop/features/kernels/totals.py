@@ -4,7 +4,7 @@ The running sum is made again from the ring when it is old, and when the magnitu
 beside what has passed through it.
 """
 
-# ruff: noqa: ANN
+# ruff: noqa: ANN001, ANN201
 
 from __future__ import annotations
 
