@@ -101,6 +101,18 @@ def test_usual_spellings(tmp_path: Path, names: list[str]) -> None:
     assert read_bars(tmp_path / "x.parquet").frame.equals(synthetic_bars(6, symbols=("A", "B"), seed=3).frame)
 
 
+def test_date_and_clock_in_two_columns_of_a_terminal_export(tmp_path: Path) -> None:
+    header = "<DATE>\t<TIME>\t<OPEN>\t<HIGH>\t<LOW>\t<CLOSE>\t<TICKVOL>\t<VOL>\t<SPREAD>\n"
+    rows = "2024.01.01\t00:00:00\t1.5\t2\t1\t1.5\t7\t0\t3\n2024.01.01\t00:15:00\t1.5\t2\t1\t1.5\t8\t0\t3\n"
+    (tmp_path / "EURUSD.csv").write_text(header + rows)
+    bars = read_bars(tmp_path / "EURUSD.csv", timezone="Europe/Athens")
+    assert (bars.step_ns, bars.symbols) == (900 * 10**9, ("EURUSD",))
+    assert bars.frame["open_ns"][0] == 1_704_060_000 * 10**9
+    assert bars.frame["volume"].to_list() == [7.0, 8.0]
+    with pytest.raises(DataError, match=r"row 1 has '2024.01.01 00:00:00' in column '<DATE> <TIME>'"):
+        read_bars(tmp_path / "EURUSD.csv")
+
+
 def test_bid_and_ask_become_the_mid_without_volume(tmp_path: Path) -> None:
     frame = table(symbols=("A",))
     sides = [
