@@ -20,6 +20,13 @@ from alphaloop.trading.records import Trade, plain
 from alphaloop.trading.session import Session
 
 DAYS_PER_YEAR = 365
+EXACT = ("quantity", "entry_notional", "exit_notional", "fees", "net")
+TRADE_COLUMNS = {
+    **{"symbol": pl.String, "side": pl.Int8, "quantity": pl.Float64},
+    **dict.fromkeys(("decided_ns", "opened_ns", "closed_ns"), pl.Int64),
+    **dict.fromkeys(("entry_price", "exit_price", "entry_notional", "exit_notional", "fees", "net"), pl.Float64),
+    **{"reason": pl.String, "confidence": pl.Float64},
+}
 
 
 def digest(trades: Sequence[Trade]) -> str:
@@ -81,10 +88,9 @@ class Result:
     def table(self) -> pl.DataFrame:
         """One row per trade, amounts in quote units and quantities in base units."""
         rows = [plain(trade) for trade in self.trades]
-        names = ("quantity", "entry_notional", "exit_notional", "fees", "net")
         for row in rows:
-            row.update({name: from_nano(row[name]) for name in names} | {"reason": str(row["reason"])})
-        return pl.DataFrame(rows, infer_schema_length=None)
+            row.update({name: from_nano(row[name]) for name in EXACT} | {"reason": str(row["reason"])})
+        return pl.DataFrame(rows, schema=TRADE_COLUMNS)
 
     def summary(self) -> dict[str, Any]:
         """Compute the figures; None where one is undefined.
