@@ -23,6 +23,7 @@ from alphaloop.core.errors import ParityError
 
 # LightGBM's kZeroThreshold is a float32 constant; as a float64 it is a little above 1e-35.
 ZERO_BAND = np.float32(1e-35)
+LARGEST_IN_DUMP = 1e300
 LEAF, BRANCH = "LEAF", "BRANCH_LEQ"
 
 
@@ -99,7 +100,7 @@ class TreeArrays:
         rows = [row for index, tree in enumerate(trees) for row in _nodes(index, tree)]
         columns = list(zip(*rows, strict=True))
         tree, node, feature, left, right = (np.array(column, np.int64) for column in columns[:5])
-        exact = np.array(columns[5], np.float64)
+        exact = _unclipped(np.array(columns[5], np.float64))
         leaf = np.array(columns[8], bool)
         missing_left = np.array(columns[6], bool)
         as_zero = (np.array(columns[7]) == "None") & ~leaf
@@ -166,6 +167,11 @@ def _leaf(index: int, splits: int, node: dict[str, Any]) -> Row:
 
 def _identity(node: dict[str, Any], splits: int) -> int:
     return int(node["split_index"]) if "split_index" in node else splits + int(node.get("leaf_index", 0))
+
+
+def _unclipped(thresholds: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Undo what the dump does to an infinite threshold ("missing or not"), which JSON cannot say: it writes 1e300."""
+    return np.where(np.abs(thresholds) >= LARGEST_IN_DUMP, np.copysign(np.inf, thresholds), thresholds)
 
 
 def _zero_features(feature: NDArray[np.int64], missing: NDArray[Any]) -> tuple[int, ...]:
