@@ -38,13 +38,11 @@ def receiver_operating(y: Floats, p: Floats, points: int = MOST_POINTS) -> Curve
     return _thin(false_rate, true_rate, points)
 
 
-def thin_extremes(x: NDArray[np.int64], y: Floats, points: int) -> NDArray[np.int64]:
+def thin_extremes(y: Floats, points: int) -> NDArray[np.int64]:
     """Positions of at most `points` samples that keep every visible peak and trough of `y`, both ends included.
 
     Parameters
     ----------
-    x
-        Positions or times, rising, shape ``(n,)``; only its length matters.
     y
         Values, shape ``(n,)``.
     points
@@ -55,10 +53,10 @@ def thin_extremes(x: NDArray[np.int64], y: Floats, points: int) -> NDArray[np.in
     array (m,) int64
         Rising positions, ``m <= points``.
     """
-    if x.size <= points:
-        return np.arange(x.size)
-    kept = [0, x.size - 1]
-    for bucket in np.array_split(np.arange(x.size), (points - 2) // 2):
+    if y.size <= points:
+        return np.arange(y.size)
+    kept = [0, y.size - 1]
+    for bucket in np.array_split(np.arange(y.size), (points - 2) // 2):
         kept += [int(bucket[np.argmin(y[bucket])]), int(bucket[np.argmax(y[bucket])])]
     return np.unique(kept)
 

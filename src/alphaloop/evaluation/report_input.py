@@ -120,8 +120,8 @@ class ReportInput:
     baselines
         ``{name: {metric: ...}}`` of the test rows.
     difference
-        ``{metric: ...}`` of the model minus the best baseline, from `alphaloop.evaluation.scores.compare`; computed from
-        `test` where absent.
+        ``{metric: ...}`` of the model minus the baseline with the best PR-AUC, from
+        `alphaloop.evaluation.scores.compare`; computed from `test` where absent.
     test
         Test rows for the curves.
     importance, families

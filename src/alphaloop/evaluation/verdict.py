@@ -52,22 +52,18 @@ def _without_edge(e: Evidence) -> Verdict | None:
     if e.difference.high < 0.0:
         return Verdict("worse", "bad", f"Worse than the baseline {e.baseline}: {gap}.")
     if e.difference.low <= 0.0:
-        return Verdict(
-            "no_edge", "bad", f"No edge beyond the baseline {e.baseline}: {gap}, and the interval includes zero."
-        )
+        text = f"No edge beyond the baseline {e.baseline}: {gap}, and the interval includes zero."
+        return Verdict("no_edge", "bad", text)
     return None
 
 
 def _with_edge(e: Evidence) -> Verdict:
-    if e.audit_clean is None:
-        return Verdict(
-            "unaudited", "unknown", f"Ranks better than the baseline {e.baseline}, but has not been audited."
-        )
     edge = f"Ranks better than the baseline {e.baseline}"
+    if e.audit_clean is None:
+        return Verdict("unaudited", "unknown", f"{edge}, but has not been audited.")
     if e.tradable is False:
-        return Verdict(
-            "untradable", "caution", f"{edge}, but no threshold paid its costs on validation: do not trade it."
-        )
+        text = f"{edge}, but no threshold paid its costs on validation: do not trade it."
+        return Verdict("untradable", "caution", text)
     if e.trades is None or e.net_return is None:
         return Verdict("no_backtest", "caution", f"{edge}; what it earns was not measured.")
     if e.trades < FEWEST_TRADES:
@@ -77,6 +73,9 @@ def _with_edge(e: Evidence) -> Verdict:
         return Verdict("eaten", "caution", f"{edge}, but the fees take more than it earns: {made} net in the test.")
     if e.net_return <= 0.0:
         return Verdict("loses", "caution", f"{edge}, but trading it lost money in the test: {made} net.")
-    if e.trade_mean is None or not e.trade_mean.measured or e.trade_mean.low <= 0.0:
+    if e.trade_mean is None or not e.trade_mean.measured:
+        text = f"{edge} and made {made} net in the test; how far luck explains it was not measured."
+        return Verdict("luck_unmeasured", "caution", text)
+    if e.trade_mean.low <= 0.0:
         return Verdict("lucky", "caution", f"{edge} and made {made} net in the test, which luck alone could explain.")
     return Verdict("edge", "good", f"{edge} and made {made} net of costs in this one test period.")
