@@ -155,7 +155,7 @@ def test_labels_are_what_the_words_say(frame, label, paid):
                 assert row[name] is None
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(frame=markets(), label=horizons | barriers, paid=costs, data=st.data())
 def test_nothing_outside_the_interval_moves_a_label(frame, label, paid, data):
     table = label.compute(frame, STEP, paid)

@@ -6,7 +6,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from alphaloop.core.errors import StateError
+
 State = Literal["candidate", "champion", "retired"]
+EVENTS = ("added", "promoted", "rolled_back")
 
 
 @dataclass(frozen=True)
@@ -48,17 +51,22 @@ class Standing:
 
     def apply(self, line: Mapping[str, Any]) -> None:
         """Take in one line of the ledger."""
-        identity, name, at_ns = line["id"], line["name"], line["at_ns"]
-        if line["event"] == "added":
+        event, identity, name, at_ns = line["event"], line["id"], line["name"], line["at_ns"]
+        if event not in EVENTS:
+            raise StateError(
+                f"the ledger holds the event {event!r}, expected one of {', '.join(EVENTS)}; "
+                "a newer release wrote it: upgrade alphaloop"
+            )
+        if event == "added":
             self.entries[identity] = Entry(identity, name, line["market"], "candidate", at_ns, at_ns)
             return
         history = self.champions.get(name, ())
         if history:
             self._move(history[-1], "retired", at_ns)
-        if line["event"] == "promoted":
+        if event == "promoted":
             self.champions[name] = (*history, identity)
             self._move(identity, "champion", at_ns, forced=line["forced"])
-        elif line["event"] == "rolled_back":
+        else:
             self.champions[name] = history[:-1]
             self._move(identity, "champion", at_ns)
 

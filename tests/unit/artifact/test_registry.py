@@ -241,6 +241,14 @@ def test_a_ledger_changed_by_hand_says_so(registry, add):
             registry.list()
 
 
+def test_an_event_of_a_newer_release_is_not_guessed_at(registry, add):
+    identity = add()
+    with registry.ledger.locked():
+        registry.ledger.append({"at_ns": 200, "event": "shadowed", "id": identity, "name": "tiny"})
+    with pytest.raises(StateError, match="event 'shadowed', expected one of added, promoted, rolled_back"):
+        registry.list()
+
+
 RACER = """
 import sys
 from alphaloop.artifact.registry import Registry
