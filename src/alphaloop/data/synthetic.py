@@ -14,10 +14,11 @@ is known at its close::
     activity = 2 / (1 + exp(-6 (mean of 5 volumes / mean of 20 volumes - 1)))        between 0 and 2
     session  = 1 where the close lies in [07:00, 21:00) UTC, else -0.6
 
-By day momentum goes on, the more so the more volume rises; by night it reverts. With the default signal the direction of
-the next 15 bars has a ROC-AUC of about 0.65 given the score itself, 0.60 for trees and 0.58 for a logistic model trained
-on 3 x 12,000 bars of ordinary indicators; the strongest fifth of their forecasts pays a round trip of 4 bps and leaves more
-than that. With ``signal=0`` the market is a martingale: nothing can be found, and whoever finds something has a leak.
+By day momentum goes on, the more so the more volume rises; by night it reverts. With the default signal the direction
+of the next 15 bars has a ROC-AUC of about 0.65 given the score itself, 0.60 for trees and 0.58 for a logistic model
+trained on 3 x 12,000 bars of ordinary indicators; the strongest fifth of their forecasts pays a round trip of 4 bps
+and leaves more than that. With ``signal=0`` the market is a martingale: nothing can be found, and whoever finds
+something has a leak.
 """
 
 from __future__ import annotations
