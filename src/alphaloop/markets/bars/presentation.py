@@ -68,7 +68,7 @@ def present(
         synthetic=is_synthetic(ingredients.bars.symbols),
         seed=int(contract.recipe.settings["seed"]),
     )
-    return write_report(page, report).text
+    return write_report(page, report).verdict.text
 
 
 def is_synthetic(symbols: Sequence[str]) -> bool:
