@@ -58,13 +58,20 @@ def threshold_figure(thresholds: Thresholds) -> Figure:
     if value is not None:
         mark = {"color": GOOD if thresholds.chosen.get("tradable") else BAD, "width": 1.6, "dash": "dot"}
         shapes.append({"type": "line", "yref": "paper", "x0": value, "x1": value, "y0": 0, "y1": 1, "line": mark})
-    second = {"overlaying": "y", "side": "right", "title": {"text": "trades"}, "showgrid": False, "rangemode": "tozero"}
+    second = {
+        "overlaying": "y",
+        "side": "right",
+        "title": {"text": "trades"},
+        "showgrid": False,
+        "rangemode": "tozero",
+        "tickmode": "auto",
+    }
     return figure(
         [trades, net],
         x="threshold",
         y="summed net return",
         yaxis={"tickformat": ".1%"},
-        yaxis2={**second, "zeroline": False, "fixedrange": True, "automargin": True},
+        yaxis2={**second, "tickmode": "auto", "zeroline": False, "fixedrange": True, "automargin": True},
         margin={"l": 56, "r": 56, "t": 34, "b": 46},
         shapes=shapes,
     )
@@ -105,8 +112,9 @@ def exits_figure(exits: Mapping[str, tuple[int, float]]) -> Figure:
         y=[label(reason.replace("_", " ")) for reason, _ in ordered],
         orientation="h",
         marker_color=[tint(GOOD if net > 0 else BAD, 0.85) for _, (_, net) in ordered],
-        customdata=[net for _, (_, net) in ordered],
-        hovertemplate="%{y}: %{x:,} trades, net %{customdata:.2%}<extra></extra>",
+        text=[f"{net:+.2%}" for _, (_, net) in ordered],
+        textposition="auto",
+        hovertemplate="%{y}: %{x:,} trades, net %{text}<extra></extra>",
     )
     return figure(
         [bars],

@@ -94,7 +94,7 @@ def _audit(given: ReportInput) -> Tile:
     ran = sum(checks.values()) if isinstance(checks, dict) else checks
     tried = count(ran, "check") if isinstance(ran, int) else "checks not counted"
     if given.audit.get("clean"):
-        return Tile("Audit", "clean", tried, "nothing reads the future", "good")
+        return Tile("Audit", "clean", tried, "no leak could be proved", "good")
     return Tile("Audit", count(findings, "finding"), tried, "blocks promotion", "bad")
 
 

@@ -50,15 +50,15 @@ def _without_edge(e: Evidence) -> Verdict | None:
         return Verdict("unproven", "unknown", "Unproven: the difference to the baselines has no interval.")
     gap = f"PR-AUC differs by {signed(e.difference.value)} ({between(e.difference, plus=True)})"
     if e.difference.high < 0.0:
-        return Verdict("worse", "bad", f"Worse than the baseline {e.baseline}: {gap}.")
+        return Verdict("worse", "bad", f"Worse than the best baseline ({e.baseline}): {gap}.")
     if e.difference.low <= 0.0:
-        text = f"No edge beyond the baseline {e.baseline}: {gap}, and the interval includes zero."
+        text = f"No edge beyond the best baseline ({e.baseline}): {gap}, and the interval includes zero."
         return Verdict("no_edge", "bad", text)
     return None
 
 
 def _with_edge(e: Evidence) -> Verdict:
-    edge = f"Ranks better than the baseline {e.baseline}"
+    edge = f"Ranks better than the best baseline ({e.baseline})"
     if e.audit_clean is None:
         return Verdict("unaudited", "unknown", f"{edge}, but has not been audited.")
     if e.tradable is False:

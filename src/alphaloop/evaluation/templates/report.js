@@ -27,6 +27,8 @@
       axis.linecolor = paint.grid;
       axis.zerolinecolor = paint.grid;
       axis.ticks = "";
+      axis.ticklabelstandoff = 5;
+      axis.title = Object.assign({}, axis.title, { font: { size: 12.5 }, standoff: 10 });
     });
     return layout;
   }
