@@ -75,6 +75,8 @@ def replace_artifact(
     if folder.exists() and not (folder / MANIFEST).is_file():
         raise InputError(f"{folder} is in the way and is no artifact; name another folder, or move it away")
     fresh, former = (folder.with_name(f".{folder.name}.{state}") for state in ("fresh", "former"))
+    if former.exists() and not folder.exists():
+        former.rename(folder)  # a crash between the two renames below
     for leftover in (fresh, former):
         shutil.rmtree(leftover, ignore_errors=True)
     identity = write_artifact(fresh, contract, onnx_bytes, attachments)

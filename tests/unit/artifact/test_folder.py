@@ -8,7 +8,7 @@ import shutil
 
 import pytest
 
-from alphaloop.artifact.folder import read_artifact, write_artifact
+from alphaloop.artifact.folder import read_artifact, replace_artifact, write_artifact
 from alphaloop.artifact.manifest import seal
 from alphaloop.artifact.scorer import Scorer
 from alphaloop.core.errors import InputError, ModelCompatibilityError
@@ -120,6 +120,7 @@ def test_another_format_version_is_refused_with_both(artifact, name):
     [
         ({"sides": [1]}, "sides has 1 entries for 2 classes"),
         ({"task": "multiclass"}, "multiclass"),
+        ({"features": [{"name": "twice"}, {"name": "twice"}, {"name": "once"}]}, "occurs twice"),
         ({"surprise": 1}, "unknown key 'surprise'"),
         ({"golden": {"rows": [[1.0]], "probabilities": [[0.5, 0.5]]}}, "golden vectors"),
         ({"golden": {"rows": [], "probabilities": []}}, "golden"),
@@ -146,6 +147,41 @@ def test_an_artifact_is_never_overwritten(tiny, artifact):
     with pytest.raises(InputError, match="exists already"):
         tiny.make(artifact)
     assert {p.name: p.read_bytes() for p in artifact.iterdir()} == before
+
+
+def test_an_artifact_is_replaced_only_by_a_whole_one(tiny, artifact):
+    graph, before = tiny.graph(), read_artifact(artifact)
+    with pytest.raises(ModelCompatibilityError, match="which JSON cannot say"):
+        replace_artifact(artifact, tiny.contract(graph, scores={"a": math.nan}), graph)
+    assert read_artifact(artifact) == before
+    identity = replace_artifact(artifact, tiny.contract(graph, id="second"), graph)
+    assert Scorer.load(artifact).id == identity
+    assert [path.name for path in artifact.parent.iterdir()] == [artifact.name]
+
+
+def test_a_crash_while_replacing_does_not_cost_the_former_artifact(tiny, artifact):
+    graph = tiny.graph()
+    artifact.rename(artifact.with_name(f".{artifact.name}.former"))
+    with pytest.raises(ModelCompatibilityError):
+        replace_artifact(artifact, tiny.contract(graph, scores={"a": math.nan}), graph)
+    assert read_artifact(artifact).id == "tiny-1"
+
+
+def test_what_is_no_artifact_is_not_replaced(tiny, tmp_path):
+    (tmp_path / "notes").mkdir()
+    with pytest.raises(InputError, match="in the way and is no artifact"):
+        replace_artifact(tmp_path / "notes", tiny.contract(tiny.graph()), tiny.graph())
+
+
+def test_a_seal_around_something_else_is_refused(artifact):
+    (artifact / "metadata.json").write_text("{")
+    reseal(artifact)
+    with pytest.raises(ModelCompatibilityError, match=r"metadata\.json is not JSON"):
+        read_artifact(artifact)
+    (artifact / "metadata.json").unlink()
+    reseal(artifact)
+    with pytest.raises(ModelCompatibilityError, match=r"does not list metadata\.json"):
+        read_artifact(artifact)
 
 
 @pytest.mark.parametrize("name", ["model.onnx", "manifest.json", "../x", ".hidden", "a/b"])
