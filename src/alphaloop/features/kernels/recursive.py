@@ -68,6 +68,7 @@ def ema(x, series, length, weight, state, istate, base, size, out, n):
 @kernel
 def wilder(x, series, length, state, istate, base, size, out, n):
     """State: values seen (up to `length`), their sum until there are `length`, from then on the average."""
+    weight = 1.0 / length
     i = 0
     while i < n:
         s = series[i]
@@ -78,7 +79,7 @@ def wilder(x, series, length, state, istate, base, size, out, n):
             if value != value:
                 out[i] = np.nan
             elif seen == length:
-                average += (value - average) / length
+                average += weight * (value - average)
                 out[i] = average
             else:
                 average += value

@@ -26,11 +26,13 @@ def bucket(series, time, every, origin, state, istate, base, size, flags, stops,
     for i in range(n):
         at = base + series[i] * size
         bar, is_open = istate[at], istate[at + 1]
-        now = (time[i] - 1 - origin) // every
+        end = origin + (bar + 1) * every
+        # Mostly the row is of the bar that is open, which takes no division to see.
+        now = bar if end - every < time[i] <= end else (time[i] - 1 - origin) // every
         flag = 0
         if is_open and bar != now:
             flag |= CLOSES_BEFORE
-            bar_series[closed], bar_time[closed] = series[i], origin + (bar + 1) * every
+            bar_series[closed], bar_time[closed] = series[i], end
             closed += 1
         if not (is_open and bar == now):
             flag |= OPENS
@@ -72,14 +74,19 @@ def frame(how, x, series, flags, state, base, size, out, n):
 @kernel
 def hold(x, series, stops, bar_series, state, istate, base, size, out, n):
     """Give each row the value of the newest higher bar of its series. State: whether there is one, its value."""
-    bar = 0
-    for i in range(n):
-        while bar < stops[i]:
-            at = base + bar_series[bar] * size
-            istate[at], state[at + 1] = 1, x[bar]
-            bar += 1
-        at = base + series[i] * size
-        out[i] = state[at + 1] if istate[at] else np.nan
+    bar = i = 0
+    while i < n:
+        s = series[i]
+        at = base + s * size
+        value = state[at + 1] if istate[at] else np.nan
+        while i < n and series[i] == s:
+            while bar < stops[i]:
+                place = base + bar_series[bar] * size
+                istate[place], state[place + 1] = 1, x[bar]
+                value = x[bar] if place == at else value
+                bar += 1
+            out[i] = value
+            i += 1
 
 
 @kernel
