@@ -249,11 +249,33 @@ def _window(kind: int, header: int, circular: int, flat: int = 0) -> Lowering:
         width = duration_ns(str(window)) if timed else _whole(window)
         step.kind, step.whole = kind, (int(timed), width, _whole(dict(expr.params).get("k", 0)))
         step.rings = Rings(header, circular, flat, FIRST_SLOTS if timed else width, grows=timed)
-        sign = {"highest": 1.0, "lowest": -1.0}
-        step.real = (_number(expr["q"]),) if expr.op == "quantile" else (sign.get(expr.op, 0.0),)
+        step.real = (_number(dict(expr.params).get("q", 0.0)),)
         return step
 
     return lower
+
+
+def _total(_: Compiler, expr: Expr, step: Instruction) -> Instruction:
+    window = expr["window"]
+    if isinstance(window, str):
+        step.kind, step.whole = m.TOTAL_TIME, (1, duration_ns(window))
+        step.rings = Rings(totals.HEADER, circular=2, slots=FIRST_SLOTS, grows=True)
+    else:
+        step.kind, step.whole = m.TOTAL_ROWS, (_whole(window),)
+        step.rings = Rings(totals.HEADER, circular=1, slots=_whole(window))
+    return step
+
+
+def _extreme(_: Compiler, expr: Expr, step: Instruction) -> Instruction:
+    window = expr["window"]
+    step.real = (1.0 if expr.op == "highest" else -1.0,)
+    if isinstance(window, str):
+        step.kind, step.whole = m.EXTREME_TIME, (1, duration_ns(window))
+        step.rings = Rings(extremes.HEADER, circular=2, slots=FIRST_SLOTS, grows=True)
+    else:
+        step.kind, step.whole = m.EXTREME_ROWS, (_whole(window),)
+        step.rings = Rings(extremes.ROWS_HEADER, circular=1, slots=_whole(window))
+    return step
 
 
 def _spectrum(compiler: Compiler, expr: Expr, step: Instruction) -> Instruction:
@@ -289,9 +311,9 @@ _LOWER: dict[str, Lowering] = {
     "ema": _average,
     "wilder": _average,
     "run_length": _run_length,
-    "total": _window(m.TOTAL, totals.HEADER, 2),
-    "lowest": _window(m.EXTREME, extremes.HEADER, 2),
-    "highest": _window(m.EXTREME, extremes.HEADER, 2),
+    "total": _total,
+    "lowest": _extreme,
+    "highest": _extreme,
     "quantile": _window(m.QUANTILE, quantiles.HEADER, 2, 1),
     "slope": _window(m.SLOPE, lines.SLOPE_HEADER, 2),
     "autocorr": _window(m.AUTOCORR, lines.PAIR_HEADER, 2),

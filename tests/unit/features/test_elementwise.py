@@ -93,7 +93,7 @@ def test_functions_are_numpys_without_infinities(compute, name) -> None:
     expr, peer = UNARY[name]
     with np.errstate(all="ignore"):
         wanted = usable(peer(usable(SPECIAL)))
-    np.testing.assert_allclose(compute(expr, SPECIAL), wanted, rtol=3e-16)
+    np.testing.assert_allclose(compute(expr, SPECIAL), wanted, rtol=5e-16)
 
 
 def test_choice_takes_one_side_and_does_not_know_what_nan_is(compute) -> None:
@@ -117,3 +117,20 @@ def test_narrow_features_do_not_overflow_into_infinity() -> None:
     stream = FeatureSet("one", [Feature("x", close * 1)]).stream(["A"])
     out = stream.push({"close": np.array([1e39, -1e39, 3e38])}, np.array([1, 2, 3]))
     np.testing.assert_array_equal(out[:, 0], np.array([np.nan, np.nan, 3e38], np.float32))
+
+
+@pytest.mark.parametrize("spread", [1e-9, 1e-3, 1.0, 100.0])
+def test_logarithm_and_exponential_are_right_to_the_last_digit_or_two(compute, spread) -> None:
+    x = np.random.default_rng(0).normal(0, spread, 20_000)
+    powers = np.exp(x)
+    exact = np.log(powers.astype(np.longdouble))
+    assert np.max(np.abs(compute(log(close), powers) - exact) / np.spacing(np.abs(exact.astype(float)))) < 1.5
+    exact = np.exp(x.astype(np.longdouble))
+    assert np.max(np.abs(compute(exp(close), x) - exact) / np.spacing(exact.astype(float))) < 1.5
+
+
+def test_logarithm_and_exponential_at_their_ends(compute) -> None:
+    x = np.array([5e-324, 1e-310, 2.3e-308, 1.0, 1e300])
+    np.testing.assert_allclose(compute(log(close), x), np.log(x), rtol=4e-16)
+    x = np.array([-800.0, -745.0, -720.0, 0.0, 690.0])
+    np.testing.assert_allclose(compute(exp(close), x), np.exp(x), rtol=4e-16, atol=5e-324)

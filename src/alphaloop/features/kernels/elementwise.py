@@ -1,4 +1,8 @@
-"""Operators that see one row and remember nothing."""
+"""Operators that see one row and remember nothing.
+
+Logarithm and exponential are written out in plain arithmetic, not called from a library: a library may take one path
+for eight numbers together and another for a single one, or for another processor, with other last bits.
+"""
 
 # ruff: noqa: ANN001, ANN201, ANN202
 
@@ -15,6 +19,12 @@ ADD, SUB, MUL, DIV, MINIMUM, MAXIMUM, CLIP = 0, 1, 2, 3, 4, 5, 6
 LT, LE, GT, GE, EQ, NE, AND, OR, WHERE = 10, 11, 12, 13, 14, 15, 16, 17, 18
 NEG, NOT, ABS, SIGN, LOG, EXP, SQRT = 20, 21, 22, 23, 24, 25, 26
 LARGEST = 1e300
+
+SMALLEST_NORMAL = 2.2250738585072014e-308
+LOG_2 = 0.6931471805599453
+LOG_2_HIGH = 0.6931471803691238  # so few digits that its product with an exponent is exact
+LOG_2_LOW = 1.9082149292705877e-10
+ROOT_HALF_BITS = 0x3FE6A09E667F3BCD
 
 
 @kernel
@@ -103,10 +113,10 @@ def function(op, x, out, n):
             out[i] = x[i] if _unknown(x[i], x[i]) else _truth(x[i] > 0.0) - _truth(x[i] < 0.0)
     elif op == LOG:
         for i in range(n):
-            out[i] = math.log(x[i]) if x[i] > 0.0 else np.nan
+            out[i] = _log(x[i])
     elif op == EXP:
         for i in range(n):
-            out[i] = _finite(math.exp(x[i]))
+            out[i] = _finite(_exp(x[i]))
     else:
         for i in range(n):
             out[i] = math.sqrt(x[i]) if x[i] >= 0.0 else np.nan
@@ -125,3 +135,45 @@ def _unknown(a, b):
 @kernel
 def _truth(holds):
     return 1.0 if holds else 0.0
+
+
+@kernel
+def _log(x):
+    """Logarithm to about one unit in the last place.
+
+    ``x = 2**k * m`` with ``m`` in ``[sqrt(0.5), sqrt(2))``, and ``log(m) = 2 * atanh(s)`` with
+    ``s = (m - 1) / (m + 1)``, of whose series eleven terms are enough.
+    """
+    small = x < SMALLEST_NORMAL
+    bits = np.float64(x * 2.0**54 if small else x).view(np.int64)
+    exponent = (bits - ROOT_HALF_BITS) >> 52
+    f = np.int64(bits - (exponent << 52)).view(np.float64) - 1.0
+    s = f / (2.0 + f)
+    z = s * s
+    p = 1 / 19 + z * (1 / 21)
+    p = 1 / 15 + z * (1 / 17 + z * p)
+    p = 1 / 11 + z * (1 / 13 + z * p)
+    p = 1 / 7 + z * (1 / 9 + z * p)
+    p = 1 / 3 + z * (1 / 5 + z * p)
+    k = float(exponent) - (54.0 if small else 0.0)
+    value = k * LOG_2_HIGH + (k * LOG_2_LOW + (f - s * (f - 2.0 * z * p)))
+    return value if x > 0.0 else np.nan
+
+
+@kernel
+def _exp(x):
+    """Exponential to about one unit in the last place: ``2**k`` times the Taylor series of what is left of `x`."""
+    bounded = min(max(x, -745.0), 709.0) if x == x else 0.0
+    k = np.floor(bounded / LOG_2 + 0.5)
+    r = (bounded - k * LOG_2_HIGH) - k * LOG_2_LOW
+    p = 1.0 + r * (1 / 13)
+    for n in range(12, 0, -1):
+        p = 1.0 + r * p * (1.0 / n)
+    half = np.int64(k) >> 1
+    value = p * _power_of_2(half) * _power_of_2(np.int64(k) - half)
+    return np.nan if x != x or x > 709.0 else value
+
+
+@kernel
+def _power_of_2(k):
+    return np.int64((k + 1023) << 52).view(np.float64)

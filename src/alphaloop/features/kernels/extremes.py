@@ -12,34 +12,67 @@ from numba import njit
 
 kernel = njit(nogil=True, cache=True, error_model="numpy")
 
+PLACE, SEEN, BEST, ROWS_HEADER = 0, 1, 2, 3
 FIRST, COUNT, START, HEADER = 0, 1, 2, 3
 
 
 @kernel
-def extreme(x, sign, series, time, timed, width, slots, state, istate, base, size, out, begin, n):
-    """Greatest (`sign` 1) or smallest (-1) value; returns the row at which the queue is full, or `n`.
+def extreme_by_rows(x, sign, series, width, state, istate, base, size, out, n):
+    """Greatest (`sign` 1) or smallest (-1) of the last `width` values.
 
-    A row is known by its number in the run of numbers since the last NaN, or, if `timed`, by its time. START is the
-    former, or the time before which nothing whole is known, plus one.
+    State: place in the block, whether a whole block came before, extreme of this block so far; of the block, what came
+    up to the place, then the extremes of the ends of the block before.
+    """
+    i = 0
+    while i < n:
+        s = series[i]
+        at = base + s * size
+        block = at + ROWS_HEADER
+        place, seen, best = istate[at + PLACE], istate[at + SEEN], state[at + BEST]
+        while i < n and series[i] == s:
+            value = sign * x[i]
+            if value != value:
+                place = seen = 0
+                out[i] = np.nan
+                i += 1
+                continue
+            best = value if place == 0 or value > best else best
+            state[block + place] = value
+            place += 1
+            if place < width:
+                end = state[block + place]
+                out[i] = sign * (end if end > best else best) if seen else np.nan
+            else:
+                out[i] = sign * best
+                for j in range(block + width - 2, block, -1):
+                    state[j] = state[j + 1] if state[j + 1] > state[j] else state[j]
+                place, seen = 0, 1
+            i += 1
+        istate[at + PLACE], istate[at + SEEN], state[at + BEST] = place, seen, best
+
+
+@kernel
+def extreme_by_time(x, sign, series, time, width, slots, state, istate, base, size, out, begin, n):
+    """Greatest (`sign` 1) or smallest (-1) of ``(t - width, t]``; returns the row at which the queue is full, or `n`.
+
+    START is the time before which nothing whole is known, plus one so that zero can say that the series has not begun.
     """
     i = begin
     while i < n:
         s = series[i]
         at = base + s * size
         values = at + HEADER
-        keys = values + slots
+        times = values + slots
         first, count, start = istate[at + FIRST], istate[at + COUNT], istate[at + START]
         full = False
         while i < n and series[i] == s:
-            value = sign * x[i]
+            value, now = sign * x[i], time[i]
             if value != value:
-                start = time[i] + 1 if timed else 0
-                count = 0
+                start, count = now + 1, 0
                 out[i] = np.nan
                 i += 1
                 continue
-            key = time[i] if timed else start + 1
-            while count > 0 and istate[keys + first] <= key - width:
+            while count > 0 and istate[times + first] <= now - width:
                 first = first + 1 if first + 1 < slots else 0
                 count -= 1
             last = _place(first, count - 1, slots)
@@ -50,16 +83,10 @@ def extreme(x, sign, series, time, timed, width, slots, state, istate, base, siz
                 full = True
                 break
             last = _place(first, count, slots)
-            state[values + last] = value
-            istate[keys + last] = key
+            state[values + last], istate[times + last] = value, now
             count += 1
-            if timed:
-                start = key + 1 if start == 0 else start
-                whole = key - start + 1 >= width
-            else:
-                start = key
-                whole = key >= width
-            out[i] = sign * state[values + first] if whole else np.nan
+            start = now + 1 if start == 0 else start
+            out[i] = sign * state[values + first] if now - start + 1 >= width else np.nan
             i += 1
         istate[at + FIRST], istate[at + COUNT], istate[at + START] = first, count, start
         if full:

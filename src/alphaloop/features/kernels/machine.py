@@ -15,14 +15,14 @@ from numba import njit
 
 from alphaloop.features.kernels.calendar import calendar
 from alphaloop.features.kernels.elementwise import elementwise
-from alphaloop.features.kernels.extremes import extreme
+from alphaloop.features.kernels.extremes import extreme_by_rows, extreme_by_time
 from alphaloop.features.kernels.lines import autocorr, slope
 from alphaloop.features.kernels.moments import moments_by_rows, moments_by_time
 from alphaloop.features.kernels.quantiles import quantile
 from alphaloop.features.kernels.recursive import recursive
 from alphaloop.features.kernels.relations import bucket, frame, hold, other
 from alphaloop.features.kernels.spectrum import band_power
-from alphaloop.features.kernels.totals import total
+from alphaloop.features.kernels.totals import total_by_rows, total_by_time
 
 BLOCK = 512
 """Rows that a program runs over before it goes to the next; its registers for as many stay in the processor's cache."""
@@ -37,9 +37,9 @@ FIELDS = 17
 # Kinds of instruction.
 LOAD, EMIT, ELEMENTWISE, RECURSIVE, CALENDAR, SPECTRUM = 0, 1, 2, 3, 4, 5
 BUCKET, FRAME, HOLD, OTHER = 6, 7, 8, 9
-MOMENTS_ROWS = 10
+MOMENTS_ROWS, TOTAL_ROWS, EXTREME_ROWS = 10, 11, 12
 # From here on a ring of rows by time may be full, so that the machine has to stop and come back.
-MOMENTS_TIME, TOTAL, EXTREME, QUANTILE, SLOPE, AUTOCORR = 20, 21, 22, 23, 24, 25
+MOMENTS_TIME, TOTAL_TIME, EXTREME_TIME, QUANTILE, SLOPE, AUTOCORR = 20, 21, 22, 23, 24, 25
 
 # Rows of the work area of a domain.
 W_SERIES, W_TIME, W_FLAGS, W_STOPS = 0, 1, 2, 3
@@ -115,6 +115,10 @@ def step(c, scalars, pool, regs, work, counts, state, istate, n):
         moments_by_rows(
             c[OP], x, series, c[A], state, istate, base, size, regs, c[OUT], c[OUT_2], c[OUT_3], c[OUT_4], n
         )
+    elif kind == TOTAL_ROWS:
+        total_by_rows(x, series, c[A], state, istate, base, size, out, n)
+    elif kind == EXTREME_ROWS:
+        extreme_by_rows(x, scalars[0], series, c[A], state, istate, base, size, out, n)
     elif kind == RECURSIVE:
         recursive(c[OP], x, series, c[A], scalars[0], state, istate, base, size, out, n)
     elif kind == CALENDAR:
@@ -153,12 +157,12 @@ def step_window(c, scalars, regs, here, state, istate, at, n):
     timed, width = c[A], c[B]
     series, time = here[W_SERIES], here[W_TIME]
     x, out = regs[c[X]], regs[c[OUT]]
-    if kind == EXTREME:
-        return extreme(x, scalars[0], series, time, timed, width, slots, state, istate, base, size, out, at, n)
+    if kind == EXTREME_TIME:
+        return extreme_by_time(x, scalars[0], series, time, width, slots, state, istate, base, size, out, at, n)
     if kind == QUANTILE:
         return quantile(x, scalars[0], series, time, timed, width, slots, state, istate, base, size, out, at, n)
-    if kind == TOTAL:
-        return total(x, series, time, timed, width, slots, state, istate, base, size, out, at, n)
+    if kind == TOTAL_TIME:
+        return total_by_time(x, series, time, width, slots, state, istate, base, size, out, at, n)
     if kind == SLOPE:
         return slope(x, series, time, timed, width, slots, state, istate, base, size, out, at, n)
     if kind == AUTOCORR:
