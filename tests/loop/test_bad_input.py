@@ -19,7 +19,11 @@ N = 400
 
 def bars() -> pl.DataFrame:
     frame = synthetic_bars(N, symbols=("SYN-A",), seed=1).frame
-    return frame.drop("known_ns", "symbol").with_columns(pl.col("open_ns").cast(pl.Datetime("ns", "UTC"))).rename({"open_ns": "date"})
+    return (
+        frame.drop("known_ns", "symbol")
+        .with_columns(pl.col("open_ns").cast(pl.Datetime("ns", "UTC")))
+        .rename({"open_ns": "date"})
+    )
 
 
 def put(row: int, column: str, value: float) -> Callable[[pl.DataFrame], pl.DataFrame]:
@@ -137,7 +141,9 @@ def test_a_one_class_label(alphaloop: Any, place: Path, tmp_path: Path) -> None:
         ("nonsense", ("nonsense",)),
     ],
 )
-def test_an_impossible_recipe(alphaloop: Any, place: Path, tmp_path: Path, override: str, words: tuple[str, ...]) -> None:
+def test_an_impossible_recipe(
+    alphaloop: Any, place: Path, tmp_path: Path, override: str, words: tuple[str, ...]
+) -> None:
     data = tmp_path / "bars.parquet"
     bars().write_parquet(data)
     refused(alphaloop("train", "direction", "--data", data, "--set", override, cwd=place), *words)

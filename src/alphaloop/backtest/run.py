@@ -41,8 +41,7 @@ def run(scorer: Scorer, bars: Bars, plan: Plan | None = None, progress: Progress
     DataError
         If no symbol has more bars than the warm-up.
     """
-    setup = Setup.of(scorer.contract, plan)
-    setup.require_bars(int(bars.frame["symbol"].value_counts()["count"].max() or 0), bars.source)  # type: ignore[arg-type]
+    setup = Setup.for_bars(scorer.contract, bars, plan)
     progress("features", 0, 1)
     table = setup.features.compute(bars.frame)
     atr = None

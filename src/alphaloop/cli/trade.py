@@ -79,16 +79,19 @@ def trade(
         from alphaloop.live.trader import dry_run as live_through
         from alphaloop.stores.memory import MemoryStore
         from alphaloop.stores.sqlite import open_sqlite
+        from alphaloop.trading.setup import Setup
 
         if not dry_run or replay is None:
             raise InputError(
                 "trading bars with money is not part of this release; give --dry-run --replay FILE to trade on paper"
             )
         cadence = Cadence(checkpoint_bars=checkpoint_bars, checkpoint_s=checkpoint_s, throttle_s=throttle_s)
+        scorer = load(artifact, registry)
+        plan = planned(scorer, assignments)
+        bars = read(replay, timezone, stamp, symbol)
+        # Before the state is opened, so that input which cannot be traded leaves no file behind.
+        Setup.for_bars(scorer.contract, bars, plan)
         with MemoryStore() if state is None else open_sqlite(state) as store, stop_on_signals() as stop:
-            scorer = load(artifact, registry)
-            plan = planned(scorer, assignments)
-            bars = read(replay, timezone, stamp, symbol)
             outcome = live_through(scorer, bars, store, plan=plan, cadence=cadence, stop=stop, progress=progress)
         if not outcome.finished:
             note("stopped at a bar boundary; the same command goes on from here" if state else "stopped")

@@ -77,13 +77,12 @@ def dry_run(
     Raises
     ------
     InputError
-        If the store belongs to a run with another artifact, other data or another plan.
+        If the store belongs to a run with another artifact, other data or another plan, or as `Setup.for_bars`.
     DivergenceError
         If the bar times after the checkpoint lead to other events than the journal holds.
     """
-    setup = Setup.of(scorer.contract, plan)
+    setup = Setup.for_bars(scorer.contract, bars, plan)
     source = ReplaySource(bars)
-    setup.require_bars(int(source.feed.ages.max(initial=-1)) + 1, bars.source)
     identity = _identity(scorer, bars, setup.plan)
     run = store.begin(RUN_ID, identity)
     if run.result is not None:

@@ -5,28 +5,33 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from alphaloop.core.clock import NS_PER_DAY, to_ns
+from alphaloop.core.clock import to_ns
 from alphaloop.trading.plan import Breakers
 
 
 class BreakerPanel:
-    """State of the breakers of one account."""
+    """State of the breakers of one account.
 
-    __slots__ = ("_day_floor", "_floor", "_pause_ns", "losses", "paused_until_ns", "plan", "tripped_until_ns")
+    Attributes
+    ----------
+    day_floor : float
+        Share of the UTC day's highest equity at which `trip` is due; minus infinity if that breaker is off.
+    """
+
+    __slots__ = ("_floor", "_pause_ns", "day_floor", "losses", "paused_until_ns", "plan", "tripped_until_ns")
 
     def __init__(self, plan: Breakers, initial_cash: float) -> None:
         self.plan = plan
         self._floor = plan.min_balance_fraction * initial_cash
-        self._day_floor = 1.0 - plan.daily_drawdown if plan.daily_drawdown else -math.inf
+        self.day_floor = 1.0 - plan.daily_drawdown if plan.daily_drawdown else -math.inf
         self._pause_ns = to_ns(plan.pause_s)
         self.tripped_until_ns = 0
         self.losses = 0
         self.paused_until_ns = 0
 
-    def mark(self, now_ns: int, equity: float, day_peak: float) -> None:
-        """Compare `equity` with the highest of its UTC day, ``[00:00, 24:00)`` by known time."""
-        if equity <= day_peak * self._day_floor:
-            self.tripped_until_ns = (now_ns // NS_PER_DAY + 1) * NS_PER_DAY
+    def trip(self, day_end_ns: int) -> None:
+        """Forbid entries until the end of the UTC day, because equity fell to `day_floor` of the day's highest."""
+        self.tripped_until_ns = day_end_ns
 
     def closed(self, now_ns: int, net: int) -> None:
         """Take note of a closed trade with its net result."""

@@ -16,8 +16,8 @@ class EquityCurve:
     ----------
     equity, peak, max_drawdown : float
         Last equity, highest equity (quote units), deepest fall from a peak as a fraction of it.
-    day : int
-        UTC day of the last mark, ``[00:00, 24:00)``, counted since the epoch.
+    day_end_ns : int
+        End of the UTC day of the last mark, ``[00:00, 24:00)``; 0 before the first mark.
     day_peak : float
         Highest equity of that day, beginning with what it opened with.
     days : dict of int to float
@@ -26,38 +26,43 @@ class EquityCurve:
         Known time and equity of every mark, if `keep_points`: a backtest keeps them, a trader does not.
     """
 
-    __slots__ = ("day", "day_peak", "days", "equity", "keep_points", "max_drawdown", "peak", "points", "points_ns")
+    __slots__ = ("_points", "day_end_ns", "day_peak", "days", "equity", "max_drawdown", "peak", "points", "points_ns")
 
     def __init__(self, initial: float, keep_points: bool = True) -> None:
         self.equity = self.peak = self.day_peak = initial
         self.max_drawdown = 0.0
-        self.day = -1
+        self.day_end_ns = 0
         self.days: dict[int, float] = {}
-        self.keep_points = keep_points
         self.points_ns: list[int] = []
         self.points: list[float] = []
+        # Bound once, because a mark is the most frequent thing that a busy account does.
+        self._points = (self.points_ns.append, self.points.append) if keep_points else None
 
     def mark(self, now_ns: int, equity: float) -> None:
         """Take note of the equity at `now_ns`; times must not go back."""
-        day = now_ns // NS_PER_DAY
-        if day != self.day:
-            if self.day >= 0:
-                self.days[self.day] = self.equity
-            self.day, self.day_peak = day, self.equity
+        if now_ns >= self.day_end_ns:
+            self._open_day(now_ns)
         self.equity = equity
         if equity > self.day_peak:
             self.day_peak = equity
-        if equity > self.peak:
-            self.peak = equity
+            if equity > self.peak:
+                self.peak = equity
         elif self.peak - equity > self.max_drawdown * self.peak:
             self.max_drawdown = (self.peak - equity) / self.peak
-        if self.keep_points:
-            self.points_ns.append(now_ns)
-            self.points.append(equity)
+        if self._points:
+            add_time, add_equity = self._points
+            add_time(now_ns)
+            add_equity(equity)
+
+    def _open_day(self, now_ns: int) -> None:
+        if self.day_end_ns:
+            self.days[self.day_end_ns // NS_PER_DAY - 1] = self.equity
+        self.day_end_ns = (now_ns // NS_PER_DAY + 1) * NS_PER_DAY
+        self.day_peak = self.equity
 
     def daily(self, initial: float, first_day: int, last_day: int) -> list[float]:
         """List `initial`, then the equity at the end of each day ``[first_day, last_day]``, quiet days included."""
-        known = self.days | {self.day: self.equity}
+        known = self.days | {self.day_end_ns // NS_PER_DAY - 1: self.equity}
         series = [initial]
         for day in range(first_day, last_day + 1):
             series.append(known.get(day, series[-1]))
@@ -74,4 +79,4 @@ class EquityCurve:
         self.days = dict(state["days"])
 
 
-_NUMBERS = ("equity", "peak", "max_drawdown", "day", "day_peak")
+_NUMBERS = ("equity", "peak", "max_drawdown", "day_end_ns", "day_peak")

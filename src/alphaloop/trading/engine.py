@@ -14,7 +14,7 @@ from alphaloop.core.fills import cost_basis
 from alphaloop.trading.breakers import BreakerPanel
 from alphaloop.trading.curve import EquityCurve
 from alphaloop.trading.ledger import Ledger
-from alphaloop.trading.money import NANO, to_nano
+from alphaloop.trading.money import NANO, from_nano, to_nano
 from alphaloop.trading.plan import Plan
 from alphaloop.trading.positions import Position
 from alphaloop.trading.records import NEVER_NS, Amend, BarRow, Drop, Fill, Order, Reason, Report, Signal, Trade
@@ -54,6 +54,8 @@ class Engine:
         self.orders: dict[int, OrderState] = {}
         self.skipped: dict[str, int] = {}
         self.wake_ns = NEVER_NS
+        # The ledger's cash as a float, so that marking needs no long integers.
+        self._cash = from_nano(self.ledger.cash)
         self._cool_until_ns: dict[str, int] = {}
         self._next_id = 1
         self._trails = plan.exits.trailing_atr > 0
@@ -81,6 +83,7 @@ class Engine:
             position.enter(report, self._stop(position, basis), basis)
         else:
             trade = self._closed(position, report)
+        self._cash = from_nano(self.ledger.cash)
         self._set_wake()
         return trade
 
@@ -97,14 +100,13 @@ class Engine:
 
     def mark(self, now_ns: int) -> None:
         """Value the account at the last closes, for the curve and the breakers."""
-        worth: float = self.ledger.cash
+        equity = self._cash
         for position in self.positions.values():
-            worth += position.held * position.last
-        equity = worth / NANO
+            equity += position.units * position.last
         curve = self.curve
         curve.mark(now_ns, equity)
-        if equity < curve.day_peak:
-            self.breakers.mark(now_ns, equity, curve.day_peak)
+        if equity <= curve.day_peak * self.breakers.day_floor:
+            self.breakers.trip(curve.day_end_ns)
 
     def on_timer(self, now_ns: int) -> list[Order]:
         """Exit orders of positions whose time is up."""
@@ -228,6 +230,7 @@ class Engine:
     def restore(self, state: dict[str, Any]) -> None:
         """Take over what `state` gave; the plan must be the same."""
         self.ledger = Ledger.restored(state["ledger"])
+        self._cash = from_nano(self.ledger.cash)
         self.breakers.restore(state["breakers"])
         self.curve.restore(state["curve"])
         self.positions = {p.symbol: p for p in _positions(state["positions"])}

@@ -36,7 +36,7 @@ def overridden(plan: Plan, assignments: Sequence[str], source: str = "--set") ->
             if not isinstance(inner, dict):
                 raise RecipeError(f"{source} {assignment!r}: key {parent!r} is a value and has no keys below it")
         inner[last] = _value(text.strip())
-    return Plan.parse(values, source)
+    return Plan.parse(values, source, at="trading")
 
 
 def _value(text: str) -> Any:  # noqa: ANN401  whatever TOML can say

@@ -6,6 +6,7 @@ import math
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
+from alphaloop.trading.money import from_nano
 from alphaloop.trading.plan import Exits
 from alphaloop.trading.records import NEVER_NS, BarRow, Fill, Order, Trade
 from alphaloop.trading.states import POSITION_STEPS, PositionState, PositionStep, advance
@@ -23,8 +24,8 @@ class Position:
         Last known close of the symbol; the decision's until there is a fill.
     stop : float
         Level that rests at the venue; infinite if there is none.
-    held : int
-        Signed quantity that the account holds: 0 until the entry is filled.
+    units : float
+        Signed quantity in base units for marking to market: 0 until the entry is filled.
     best : float
         Most favourable price since the entry.
     deadline_ns : int
@@ -49,7 +50,7 @@ class Position:
     stop: float = math.nan
     best: float = math.nan
     exit_id: int | None = None
-    held: int = 0
+    units: float = 0.0
 
     @classmethod
     def asked(cls, order: Order) -> Self:
@@ -73,7 +74,7 @@ class Position:
     def enter(self, fill: Fill, stop: float, basis: float) -> None:
         """Take note of the entry's fill and of the levels that the venue derived from it."""
         self.step(PositionStep.ENTER)
-        self.quantity, self.held, self.opened_ns = fill.quantity, self.side * fill.quantity, fill.event_ns
+        self.quantity, self.units, self.opened_ns = fill.quantity, self.side * from_nano(fill.quantity), fill.event_ns
         self.entry_price, self.entry_notional, self.fees = fill.price, fill.notional, fill.fee
         self.stop, self.basis, self.best = stop, basis, fill.price
 

@@ -22,10 +22,13 @@ from alphaloop.trading.session import Session
 DAYS_PER_YEAR = 365
 EXACT = ("quantity", "entry_notional", "exit_notional", "fees", "net")
 TRADE_COLUMNS = {
-    **{"symbol": pl.String, "side": pl.Int8, "quantity": pl.Float64},
+    "symbol": pl.String,
+    "side": pl.Int8,
+    "quantity": pl.Float64,
     **dict.fromkeys(("decided_ns", "opened_ns", "closed_ns"), pl.Int64),
     **dict.fromkeys(("entry_price", "exit_price", "entry_notional", "exit_notional", "fees", "net"), pl.Float64),
-    **{"reason": pl.String, "confidence": pl.Float64},
+    "reason": pl.String,
+    "confidence": pl.Float64,
 }
 
 

@@ -7,6 +7,7 @@ from typing import Self
 
 from alphaloop.artifact.contract import Contract
 from alphaloop.core.errors import DataError, ModelCompatibilityError, RecipeError
+from alphaloop.data.bars import Bars
 from alphaloop.features import FeatureSet
 from alphaloop.trading.plan import Plan
 
@@ -55,19 +56,25 @@ class Setup:
         context = _context(contract) if plan.exits.need_atr else None
         return cls(plan, features, context, contract.sides, contract.threshold.value, contract.warm_up_rows)
 
-    def require_bars(self, most_bars: int, source: str) -> None:
-        """Check that the longest symbol of `source`, with `most_bars` bars, outlasts the warm-up.
+    @classmethod
+    def for_bars(cls, contract: Contract, bars: Bars, plan: Plan | None = None) -> Self:
+        """Read `contract` and check that `bars` can be traded with it.
 
         Raises
         ------
         DataError
-            If it does not, so that not one bar could be traded.
+            If no symbol has more bars than the warm-up, so that not one decision would be taken.
+        RecipeError, ModelCompatibilityError
+            As `of`.
         """
-        if most_bars <= self.warm_up_rows:
+        setup = cls.of(contract, plan)
+        most = bars.frame.group_by("symbol").len()["len"].to_numpy().max(initial=0)
+        if most <= setup.warm_up_rows:
             raise DataError(
-                f"{source}: the longest symbol has {most_bars} bars, but the features need {self.warm_up_rows} "
+                f"{bars.source}: the longest symbol has {most} bars, but the features need {setup.warm_up_rows} "
                 "to warm up before the first decision; give a longer file"
             )
+        return setup
 
 
 def _context(contract: Contract) -> FeatureSet:

@@ -90,7 +90,15 @@ def test_bad_input_is_one_sentence(folder: Path, tmp_path: Path) -> None:
     assert "no.parquet" in refused(runner.invoke(app, missing))
     (tmp_path / "not.db").write_text("no database" * 1000)
     assert "not a state file" in refused(dry_run(folder, "--state", str(tmp_path / "not.db")))
-    assert list(tmp_path.glob("*.csv")) == []
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["not.db", "not.db.lock"]
+
+
+def test_input_that_cannot_be_traded_leaves_no_state_behind(case: ModuleType, folder: Path, tmp_path: Path) -> None:
+    case.write_bars(tmp_path / "short.parquet", 10)
+    short = ["--dry-run", "--replay", str(tmp_path / "short.parquet"), "--state", str(tmp_path / "s.db")]
+    assert "warm up" in refused(runner.invoke(app, ["trade", str(folder / "artifact"), *short]))
+    assert "policy" in refused(dry_run(folder, "--state", str(tmp_path / "s.db"), "--set", "policy.side=up"))
+    assert [path.name for path in tmp_path.iterdir()] == ["short.parquet"]
 
 
 def test_a_changed_byte_is_refused(case: ModuleType, tmp_path: Path) -> None:

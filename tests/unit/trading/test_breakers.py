@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from alphaloop.core.clock import NS_PER_DAY, NS_PER_S
 from alphaloop.trading.breakers import BreakerPanel
 from alphaloop.trading.plan import Breakers
@@ -16,14 +18,13 @@ def test_nothing_blocks_when_all_is_well():
     assert panel().reason(0, 1.0, 0) == ""
 
 
-def test_a_daily_drawdown_lasts_until_midnight():
+def test_a_trip_lasts_until_its_time():
     breakers = panel(daily_drawdown=0.1)
-    breakers.mark(5 * NS_PER_DAY + 7, 901.0, 1000.0)
-    assert breakers.reason(5 * NS_PER_DAY + 8, 901.0, 0) == ""
-    breakers.mark(5 * NS_PER_DAY + 9, 900.0, 1000.0)
-    assert breakers.reason(5 * NS_PER_DAY + 9, 1000.0, 0) == "daily_drawdown"
+    assert breakers.day_floor == 0.9
+    breakers.trip(6 * NS_PER_DAY)
     assert breakers.reason(6 * NS_PER_DAY - 1, 1000.0, 0) == "daily_drawdown"
     assert breakers.reason(6 * NS_PER_DAY, 900.0, 0) == ""
+    assert panel().day_floor == -math.inf
 
 
 def test_losses_in_a_row_pause_and_start_again():
@@ -59,7 +60,7 @@ def test_slots():
 def test_state_goes_on_elsewhere():
     breakers = panel(max_consecutive_losses=2, daily_drawdown=0.1, pause_s=60)
     breakers.closed(0, -1)
-    breakers.mark(3, 800.0, 1000.0)
+    breakers.trip(NS_PER_DAY)
     other = panel(max_consecutive_losses=2, daily_drawdown=0.1, pause_s=60)
     other.restore(breakers.state())
     assert other.reason(4, 1000.0, 0) == "daily_drawdown"

@@ -217,3 +217,27 @@ def test_it_goes_on_elsewhere():
         5 * STEP, [signal("B"), signal("D")]
     )
     assert other.state() == made.state()
+
+
+def test_a_daily_drawdown_counts_from_the_days_highest_equity_and_lasts_until_midnight():
+    day = 86_400 * NS_PER_S
+    made = engine(
+        breakers={"daily_drawdown": 0.01}, exits={"timeout_s": 1e6, "stop_loss_atr": 0.0, "take_profit_atr": 0.0}
+    )
+    (order,) = made.on_signals(day - 3 * STEP, [signal()])
+    made.on_report(filled(order, now=day - 2 * STEP))
+    for now, close in ((day - 2 * STEP, 120.0), (day - STEP, 110.3)):
+        made.on_bar(bar(now, close, close, close))
+        made.mark(now)
+    assert len(made.on_signals(day - STEP, [signal("B")])) == 1
+    made.on_bar(bar(day, 120, 109, 109.8))
+    made.mark(day - 1)
+    assert made.on_signals(day - 1, [signal("C")]) == []
+    assert made.skipped == {"daily_drawdown": 1}
+    assert len(made.on_signals(day, [signal("C")])) == 1
+    made.on_bar(bar(day + STEP, 120, 109, 100.1))
+    made.mark(day + STEP)
+    assert len(made.on_signals(day + STEP, [signal("D")])) == 1
+    made.on_bar(bar(day + 2 * STEP, 120, 99, 99.0))
+    made.mark(day + 2 * STEP)
+    assert made.on_signals(day + 2 * STEP, [signal("E")]) == []
