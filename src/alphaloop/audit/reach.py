@@ -1,0 +1,151 @@
+"""How far into the future a leaking column reads, and on which row it first does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from alphaloop.audit.findings import ALL_ROWS, Finding, spell
+from alphaloop.audit.jobs import Change
+from alphaloop.audit.search import Hit, Search
+from alphaloop.audit.stages import Stage
+from alphaloop.core.clock import NS_PER_S, iso, stopwatch
+
+ROWS_PROBED = 3
+
+
+@dataclass(frozen=True)
+class Reach:
+    """The furthest later row that moves a row: nanoseconds, and whether that is the end of what the function was given."""
+
+    ns: int
+    to_end: bool
+
+
+def describe(search: Search, column: str, hits: list[Hit], *, timed: bool, until: float) -> Finding:
+    """Turn the hits of one column into a finding."""
+    best = _telling(hits)
+    reach = Reach(0, False)
+    for hit in _samples(hits):
+        reach = max(reach, measure(search, column, hit, until), key=lambda found: (found.ns, found.to_end))
+    row, stage = _first_row(hits)
+    origin, times = stage.origin(), stage.time()
+    inside = 0 <= row < len(origin)
+    return Finding(
+        kind="row_selection" if column == ALL_ROWS else "lookahead",
+        column=column,
+        first_row=int(origin[row]) if inside else 0,
+        first_time=iso(int(times[row])) if inside and timed else None,
+        reach_s=reach.ns / NS_PER_S if timed else None,
+        evidence=_evidence(column, best, reach, timed),
+    )
+
+
+def _telling(hits: list[Hit]) -> Hit:
+    """Prefer the hit on the unchanged file, then one in which only values changed."""
+    return min(hits, key=lambda hit: (hit.stage.scene.variant is not None, hit.kind == "truncated"))
+
+
+def _samples(hits: list[Hit]) -> list[Hit]:
+    """Hits whose changed rows lie furthest before their cut, on the file itself where it shows there."""
+
+    def distance(hit: Hit) -> int:
+        row = hit.difference.rows[0]
+        known = hit.stage.known()
+        assert hit.job.change is not None
+        return hit.job.change.from_ns - int(known[row]) if 0 <= row < len(known) else 0
+
+    def at_end(hit: Hit) -> bool:
+        assert hit.job.change is not None
+        return hit.job.change.from_ns >= int(hit.stage.moments[-1])
+
+    ranked = sorted(hits, key=lambda hit: (hit.stage.scene.variant is not None, at_end(hit), -distance(hit)))
+    return ranked[:ROWS_PROBED]
+
+
+def _first_row(hits: list[Hit]) -> tuple[int, Stage]:
+    own = [hit for hit in hits if hit.stage.scene.variant is None] or hits
+
+    def place(hit: Hit) -> int:
+        row, origin = hit.difference.rows[0], hit.stage.origin()
+        return int(origin[row]) if 0 <= row < len(origin) else 2**62
+
+    first = min(own, key=place)
+    return first.difference.rows[0], first.stage
+
+
+def measure(search: Search, column: str, hit: Hit, until: float) -> Reach:
+    """Bisect over how much after the row is left as it is before the row stops moving."""
+    stage, change = hit.stage, hit.job.change
+    assert change is not None
+    row, known, moments = hit.difference.rows[0], stage.known(), stage.moments
+    if not 0 <= row < len(known):
+        return Reach(max(0, change.from_ns - _stamp(stage, row)), False)
+    own = int(np.searchsorted(moments, known[row]))
+    low = int(np.searchsorted(moments, change.from_ns))
+    last = len(moments) - 1
+
+    def moves(at: int) -> bool:
+        if stopwatch() > until:
+            return False
+        kinds = [change.kind] + [kind for kind in ("noise", "truncated", "scaled x10") if kind != change.kind]
+        for seed, kind in enumerate(kinds[:3]):
+            probe = Change(kind, from_ns=int(moments[at]), seed=change.seed + 7919 * seed)
+            outcome = search.pool.run(replace(hit.job, change=probe))
+            found = outcome.differences.get(column)
+            if found is not None and found.rows[0] == row:
+                return True
+        return False
+
+    if low >= last:
+        return Reach(int(moments[last] - moments[own]), False)
+    if moves(last):
+        return Reach(int(moments[last] - moments[own]), True)
+    step, high = 1, last
+    while low + step < last:
+        if not moves(low + step):
+            high = low + step
+            break
+        low, step = low + step, step * 2
+    while high - low > 1:
+        middle = (low + high) // 2
+        if moves(middle):
+            low = middle
+        else:
+            high = middle
+    return Reach(int(moments[low] - moments[own]), False)
+
+
+def _stamp(stage: Stage, row: int) -> int:
+    output = stage.output()
+    return int(output.stamps[output.ids == row][0]) if (output.ids == row).any() else 0
+
+
+def _evidence(column: str, hit: Hit, reach: Reach, timed: bool) -> str:
+    stage, change, difference = hit.stage, hit.job.change, hit.difference
+    assert change is not None
+    how = {
+        "truncated": "the table ended there",
+        "noise": "later rows were replaced by noise",
+        "NaN": "later rows were NaN",
+        "null": "later rows were null",
+        "permuted": "later rows changed places",
+        "reversed": "later rows came in reverse",
+        "constant": "later rows stood still",
+        "delayed": "later rows came days later",
+        "extreme": "later rows were extreme",
+    }.get(change.kind, f"later rows were {change.kind}")
+    at = int(np.searchsorted(np.sort(stage.known()), change.from_ns)) - 1
+    rows = stage.origin()[np.argsort(stage.known(), kind="stable")]
+    where = f"{stage.scene.shown}, with everything known after row {rows[max(at, 0)]} changed ({how})"
+    worst = difference.rows[2]
+    origin = stage.origin()
+    place = f"row {origin[worst]}" if 0 <= worst < len(origin) else "a row whose key the input does not have"
+    span = "it reads to the end of what it is given" if reach.to_end else f"it reads {reach.ns / NS_PER_S:g} s ahead"
+    if not timed:
+        span = span if reach.to_end else f"it reads {reach.ns // NS_PER_S} rows ahead"
+    if column == ALL_ROWS:
+        return f"{where}, {place} went from {difference.before} to {difference.after}; {span}"
+    values = f"{spell(difference.before)} to {spell(difference.after)}"
+    return f"{where}, {place} went from {values} ({difference.count} earlier rows moved); {span}"

@@ -1,0 +1,205 @@
+"""The pristine process: it has loaded the subject and never called it, and forks one child for each run.
+
+Started as ``python -m alphaloop.audit.worker WORKSPACE``. It reads one JSON job a line and answers one JSON outcome a
+line. Whatever a run leaves behind (caches, globals, default arguments, open files, random states) dies with its child.
+
+polars keeps a pool of threads from its first query on, and a fork would inherit the pool without its threads; so nothing
+here runs polars before the fork. Where the user's module did so while it was imported, every run gets a whole fresh
+process instead (``fresh`` in the greeting): slower, and just as pristine.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import select
+import signal
+import sys
+import tempfile
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+GRACE_S = 0.05
+
+
+def main() -> None:
+    """Serve jobs until the input ends."""
+    jobs, answers = os.fdopen(os.dup(0), "r"), os.fdopen(os.dup(1), "w")
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for descriptor in (0, 1, 2):
+        os.dup2(nowhere, descriptor)
+    warnings.simplefilter("ignore")
+    from alphaloop.core.errors import AlphaloopError
+
+    workspace = Path(sys.argv[1])
+    try:
+        subject, table, greeting = _prepare(workspace)
+    except AlphaloopError as error:
+        _answer(answers, {"error": str(error), "type": type(error).__name__})
+        return
+    _answer(answers, greeting)
+    from alphaloop.audit.jobs import Job
+
+    for line in jobs:
+        job = Job.from_dict(json.loads(line))
+        if greeting["fresh"]:
+            _answer(answers, _guarded(job, subject, table))
+            return
+        _answer(answers, _forked(job, subject, table))
+
+
+def _answer(answers: Any, message: dict[str, Any]) -> None:
+    answers.write(json.dumps(message) + "\n")
+    answers.flush()
+
+
+def _prepare(workspace: Path) -> tuple[Any, Any, dict[str, Any]]:
+    # Everything a child needs is imported here, once, so that no child imports it again.
+    import polars  # noqa: F401
+    import pyarrow as pa
+
+    import alphaloop.audit.runs  # noqa: F401
+    from alphaloop.audit.adapters import load_subject
+    from alphaloop.audit.roles import Roles
+    from alphaloop.audit.tables import Table
+
+    setup = json.loads((workspace / "setup.json").read_text())
+    options = pa.ipc.IpcReadOptions(use_threads=False)
+    with pa.memory_map(str(workspace / "table.arrow")) as source:
+        arrow = pa.ipc.open_file(source, options=options).read_all()
+    time, known = np.load(workspace / "time.npy"), np.load(workspace / "known.npy")
+    table = Table.of(arrow, Roles.from_dict(setup["roles"]), time, known)
+    subject, description = load_subject(setup["subject"])
+    _warm(table)
+    gc.collect()
+    gc.freeze()
+    return subject, table, {**description, "fresh": _polars_was_used()}
+
+
+def _warm(table: Any) -> None:
+    """Do once what every child does before it calls the subject, so that no child pays for doing it first."""
+    from alphaloop.audit.jobs import Change, Scene
+    from alphaloop.audit.runs import build_scene, changed
+
+    scene = build_scene(table, Scene(0, min(len(table), 40)))
+    middle = int(np.median(scene.known))
+    for kind in ("noise", "truncated", "permuted"):
+        changed(scene, Change(kind, from_ns=middle))[0].arrow()
+
+
+def _polars_was_used() -> bool:
+    threads = Path("/proc/self/task")
+    if not threads.is_dir():
+        return True
+    names = [(thread / "comm").read_text().strip() for thread in threads.iterdir()]
+    return any(name.startswith(("polars-0", "tokio", "async-exec")) for name in names)
+
+
+def _forked(job: Any, subject: Any, table: Any) -> dict[str, Any]:
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(reader)
+        os.setpgid(0, 0)
+        with os.fdopen(writer, "w") as answers:
+            answers.write(json.dumps(_guarded(job, subject, table)))
+        os._exit(0)
+    os.close(writer)
+    said, late = _read(reader, job.timeout_s)
+    if late:
+        _kill(child)
+    _, status = os.waitpid(child, 0)
+    if late:
+        return {"status": "timeout", "message": f"ran longer than {job.timeout_s:.0f} s"}
+    if not said:
+        return {"status": "crashed", "message": f"ended by {_ended(status)}"}
+    answer: dict[str, Any] = json.loads(said)
+    return answer
+
+
+def _read(reader: int, timeout_s: float) -> tuple[str, bool]:
+    from alphaloop.core.clock import stopwatch
+
+    end, parts = stopwatch() + timeout_s, []
+    with os.fdopen(reader, "rb", buffering=0) as source:
+        while True:
+            ready, _, _ = select.select([source], [], [], max(0.0, end - stopwatch()))
+            if not ready:
+                return "", True
+            part = source.read(1 << 16)
+            if not part:
+                return b"".join(parts).decode(), False
+            parts.append(part)
+
+
+def _kill(child: int) -> None:
+    for kill in (os.killpg, os.kill):
+        try:
+            kill(child, signal.SIGKILL)
+        except ProcessLookupError:
+            continue
+
+
+def _ended(status: int) -> str:
+    if os.WIFSIGNALED(status):
+        return f"signal {signal.Signals(os.WTERMSIG(status)).name}"
+    return f"exit code {os.waitstatus_to_exitcode(status)}"
+
+
+def _guarded(job: Any, subject: Any, table: Any) -> dict[str, Any]:
+    from alphaloop.audit.jobs import Outcome
+    from alphaloop.audit.runs import run
+
+    written = _watch_files()
+    with tempfile.TemporaryDirectory(prefix="audit-run-") as scratch:
+        tempfile.tempdir = scratch
+        try:
+            outcome = run(job, subject, table).to_dict()
+        except BaseException as error:
+            text = " ".join(str(error).split())[:300]
+            outcome = Outcome("raised", f"{type(error).__name__}: {text}").to_dict()
+        tempfile.tempdir = None
+        kept = (str(job.save), scratch, str(Path(sys.argv[1])))
+    outcome["wrote"] = [path for path in _sweep(written) if not path.startswith(kept)]
+    return outcome
+
+
+def _watch_files() -> dict[str, bool]:
+    """Note every path that is opened for writing from now on, and whether it was there before."""
+    seen: dict[str, bool] = {}
+
+    def hook(event: str, args: tuple[Any, ...]) -> None:
+        if event == "open" and isinstance(args[0], str) and len(args) > 2 and isinstance(args[2], int):
+            if args[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
+                path = os.path.abspath(args[0])
+                seen.setdefault(path, os.path.lexists(path))
+        elif event in ("sqlite3.connect", "os.mkdir") and isinstance(args[0], str):
+            path = os.path.abspath(args[0])
+            seen.setdefault(path, os.path.lexists(path))
+
+    sys.addaudithook(hook)
+    return seen
+
+
+def _sweep(written: dict[str, bool]) -> list[str]:
+    """Remove what the run created, so that the next run finds the disk as this one did; name what it wrote to."""
+    from shutil import rmtree
+
+    keep = (sys.argv[1], "/dev/", "/proc/", os.environ.get("NUMBA_CACHE_DIR", sys.argv[1]))
+    named = []
+    for path, was_there in sorted(written.items()):
+        if path.startswith(keep) or "__pycache__" in path or ".cache/fontconfig" in path:
+            continue
+        if os.path.lexists(path):
+            named.append(path)
+            if not was_there:
+                rmtree(path, ignore_errors=True) if os.path.isdir(path) else os.unlink(path)
+    return named
+
+
+if __name__ == "__main__":
+    main()
