@@ -95,13 +95,15 @@ def batch(shape: str) -> dict:
     frame = market(symbols, rows)
     of = candidates(frame, symbols)
     checked = check(frame, symbols, of)
-    taken = interleaved(of, ROUNDS)
+    processor: dict[str, list[float]] = {}
+    taken = interleaved(of, ROUNDS, processor)
     best = min(("polars eager, 46", "polars lazy, 46"), key=lambda name: float(np.median(taken[name])))
     return {
         "symbols": symbols,
         "rows": symbols * rows,
         **checked,
         "seconds": {name: spread(values) for name, values in taken.items()},
+        "processor_seconds": {name: spread(values) for name, values in processor.items()},
         "best_polars": best,
         "ratios": {
             "best polars / ours, the same 46": ratio(taken, best, "ours, 46"),

@@ -49,16 +49,24 @@ def versions(*packages: str) -> dict[str, str]:
     return {"python": platform.python_version()} | {name: importlib.metadata.version(name) for name in packages}
 
 
-def interleaved(candidates: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
-    """Seconds of each candidate in each round; in every round each runs once, the first in turn changing."""
+def interleaved(
+    candidates: Mapping[str, Callable[[], object]], rounds: int, processor: dict[str, list[float]] | None = None
+) -> dict[str, list[float]]:
+    """Seconds of each candidate in each round; in every round each runs once, the first in turn changing.
+
+    Seconds of the processor, of all threads together, go to `processor` if it is given: on a machine that others use,
+    they say what the clock on the wall cannot.
+    """
     taken: dict[str, list[float]] = {name: [] for name in candidates}
     names = list(candidates)
     for turn in range(rounds):
         for name in names[turn % len(names) :] + names[: turn % len(names)]:
             gc.collect()
-            began = time.perf_counter()
+            worked, began = time.process_time(), time.perf_counter()
             result = candidates[name]()
             taken[name].append(time.perf_counter() - began)
+            if processor is not None:
+                processor.setdefault(name, []).append(time.process_time() - worked)
             del result
     return taken
 
@@ -78,25 +86,33 @@ def ratio(taken: Mapping[str, Sequence[float]], over: str, under: str) -> dict[s
 
 
 def latencies(call: Callable[[int], object], calls: int, warm: int) -> dict[str, float]:
-    """Microseconds of single calls ``call(0), call(1), ...`` after `warm` of them: p50, p90, p99, greatest."""
+    """Microseconds of single calls ``call(0), call(1), ...`` after `warm` of them: p50, p90, p99, greatest.
+
+    The same of the thread's own processor time, ``processor_p50_us`` and so on, leaves out waiting for other processes.
+    """
     for i in range(warm):
         call(i)
-    taken = np.empty(calls, np.int64)
+    taken = np.empty((2, calls), np.int64)
     gc.collect()
     gc.disable()
     try:
         for i in range(calls):
-            began = time.perf_counter_ns()
+            worked, began = time.thread_time_ns(), time.perf_counter_ns()
             call(warm + i)
-            taken[i] = time.perf_counter_ns() - began
+            taken[0, i] = time.perf_counter_ns() - began
+            taken[1, i] = time.thread_time_ns() - worked
     finally:
         gc.enable()
-    us = taken / 1e3
-    return {f"p{q}_us": round(float(np.percentile(us, q)), 2) for q in (50, 90, 99)} | {"max_us": float(us.max())}
+    return _percentiles("", taken[0]) | _percentiles("processor_", taken[1])
+
+
+def _percentiles(prefix: str, ns: np.ndarray) -> dict[str, float]:
+    found = {f"{prefix}p{q}_us": round(float(np.percentile(ns, q)) / 1e3, 2) for q in (50, 90, 99)}
+    return found | {f"{prefix}max_us": float(ns.max()) / 1e3}
 
 
 def peak_growth(prepare: Callable[[], Callable[[], object]]) -> int:
-    """Bytes by which resident memory grew, at its peak, while the call that `prepare` returned ran in its own process."""
+    """Bytes by which a fresh process grew, at its peak, during the call that `prepare` returns there."""
     receive, send = multiprocessing.Pipe(duplex=False)
     child = multiprocessing.get_context("spawn").Process(target=_grow, args=(prepare, send))
     child.start()

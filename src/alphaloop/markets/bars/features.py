@@ -190,14 +190,14 @@ def _volume() -> list[Feature]:
     average = mean(volume, 20)
     # A bar without height has no place for its close to stand in; it counts as neither bought nor sold.
     bought = where(high > low, (2 * close - high - low) / (high - low), 0) * volume
-    vwap = total((high + low + close) / 3 * volume, 20) / total(volume, 20)
+    vwap = mean((high + low + close) / 3 * volume, 20) / average
     make = _family("volume")
     return [
         make("volume_ratio", volume / average, "ratio", "volume over its 20-bar mean"),
         make("volume_trend", mean(volume, 5) / average - 1, "ratio", "5-bar over 20-bar mean volume"),
         make(
             "volume_delta",
-            total(bought, 20) / total(volume, 20),
+            mean(bought, 20) / average,
             "ratio",
             "20-bar money flow: -1 all volume at the lows to 1 at the highs (Chaikin)",
         ),

@@ -173,18 +173,20 @@ def oracle(one: pl.DataFrame) -> pl.DataFrame:
 
 
 def random_bars(seed: int, rows: int, step_s: int, *, gaps: bool = True, flats: bool = True) -> pl.DataFrame:
-    """Prices that walk, stand still for a while and skip hours; ticks of 0.01 so that equal closes happen."""
+    """Prices that walk, run, stand still (traded or not) and skip hours; ticks of 0.01 so that equal closes happen."""
     random = np.random.default_rng(seed)
     steps = random.normal(0, 0.002, rows)
     if flats:
         for begin in random.integers(0, rows - 150, 5):
             steps[begin : begin + int(random.integers(3, 150))] = 0
+        for begin, drift in zip(random.integers(0, rows - 30, 4), (0.002, -0.002, 0.002, -0.002), strict=True):
+            steps[begin : begin + 15] = drift
     close = np.round(100 * np.exp(np.cumsum(steps)), 2)
     still = steps == 0
     before = np.concatenate([[close[0]], close[:-1]])
     open_ = np.where(still, close, np.round(before * (1 + random.normal(0, 2e-4, rows)), 2))
     wick = np.where(still, 0, np.round(np.abs(random.normal(0, 0.1, (2, rows))), 2))
-    volume = np.where(still, 0.0, random.lognormal(3, 1, rows))
+    volume = np.where(still & (seed % 2 == 1), 0.0, random.lognormal(3, 1, rows))
     skipped = np.zeros(rows, np.int64)
     if gaps:
         skipped[random.integers(1, rows, 8)] = random.integers(1, 3000, 8)
