@@ -72,9 +72,7 @@ class TimeBlocks:
         draws = -(-self.cells // CELLS_PER_BLOCK)
         for _ in range(resamples):
             starts = np.bincount(generator.integers(0, self.cells, draws), minlength=self.cells)
-            wrapped = np.concatenate((starts[-(CELLS_PER_BLOCK - 1) :], starts))
-            sums = np.concatenate(([0], np.cumsum(wrapped)))
-            drawn = sums[CELLS_PER_BLOCK:] - sums[:-CELLS_PER_BLOCK]
+            drawn = np.sum([np.roll(starts, step) for step in range(CELLS_PER_BLOCK)], axis=0)
             yield drawn.astype(np.float64)[self.cell]
 
 

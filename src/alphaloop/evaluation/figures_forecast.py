@@ -128,7 +128,7 @@ def _curves(targets: Sequence[Target], baseline: str, curve: Callable[[Floats, F
         traces.append(_line(curve(target.y, target.p), label(name), colour, 2.4, "solid"))
         if target.baseline is not None:
             name = f"{baseline}, {target.name}" if len(targets) > 1 else baseline
-            traces.append(_line(curve(target.y, target.baseline), label(name), tint(colour, 0.65), 1.4, "dash"))
+            traces.append(_line(curve(target.y, target.baseline), label(name), tint(colour, 0.8), 1.4, "dash"))
     return traces
 
 

@@ -34,7 +34,7 @@ class Forecast:
         Position of the last row of each run of equal probabilities, or None when all differ: rows that the model
         cannot tell apart enter a curve together, whatever their order.
     penalties
-        Squared error and log loss of each row, in the order given, shape ``(n, 2)``.
+        Squared error and log loss of each row, in the order given, shape ``(2, n)``.
     bins
         Equal-mass bin of each row, in the order given; equal probabilities share a bin.
     residual
@@ -60,7 +60,7 @@ class Forecast:
             descending=descending,
             outcome=y[descending],
             last=None if last.size == p.size else last,
-            penalties=np.column_stack(((p - y) ** 2, surprise)),
+            penalties=np.stack(((p - y) ** 2, surprise)),
             bins=equal_mass_bins(p, ECE_BINS),
             residual=y - p,
         )
@@ -119,11 +119,11 @@ def ranking_scores(forecast: Forecast, weight: Floats | None = None) -> tuple[fl
     if positives <= 0.0 or negatives <= 0.0:
         return float("nan"), float("nan")
     gained = np.diff(hits, prepend=0.0)
-    average_precision = float(gained @ (hits / np.maximum(taken, 1e-300)) / positives)
+    average_precision = float(_dot(gained, hits / np.maximum(taken, 1e-300)) / positives)
     above = 0.5 * (hits + hits - gained)
     falls = np.diff(taken, prepend=0.0)
     falls -= gained
-    return average_precision, float(falls @ above / (positives * negatives))
+    return average_precision, float(_dot(falls, above) / (positives * negatives))
 
 
 def calibration_error(forecast: Forecast, weight: Floats | None = None) -> float:
@@ -140,12 +140,12 @@ def measure(forecast: Forecast, weight: Floats | None = None) -> Mapping[str, fl
     """Every score of `METRICS` for one weighting of the rows."""
     pr_auc, roc_auc = ranking_scores(forecast, weight)
     if weight is None:
-        brier, log_loss = forecast.penalties.mean(axis=0)
+        brier, log_loss = forecast.penalties.mean(axis=1)
         base_rate = forecast.outcome.mean()
     else:
         total = weight.sum()
-        brier, log_loss = weight @ forecast.penalties / total
-        base_rate = weight[forecast.descending] @ forecast.outcome / total
+        brier, log_loss = (_dot(weight, column) / total for column in forecast.penalties)
+        base_rate = _dot(weight[forecast.descending], forecast.outcome) / total
     return {
         "pr_auc": pr_auc,
         "base_rate": float(base_rate),
@@ -154,3 +154,8 @@ def measure(forecast: Forecast, weight: Floats | None = None) -> Mapping[str, fl
         "log_loss": float(log_loss),
         "ece": calibration_error(forecast, weight),
     }
+
+
+def _dot(left: Floats, right: Floats) -> float:
+    # Not ``@``: BLAS would start threads for these short sums, and on a busy machine they wait for each other.
+    return float(np.einsum("i,i->", left, right))
