@@ -27,7 +27,8 @@ from alphaloop.models.boosted_trees import LightGBM, LightGBMParameters
 from alphaloop.models.estimator import Task
 from alphaloop.training.factory import train
 from alphaloop.training.recipe import TuningSettings, parse_recipe
-from alphaloop.training.tuning import SPACE, Search, tune
+from alphaloop.training.trials import SPACE
+from alphaloop.training.tuning import Search, tune
 from measure import quick, spread, target, write_result
 
 FEATURES = 59

@@ -14,8 +14,9 @@ from alphaloop.core.errors import DataError
 from alphaloop.core.progress import Progress, silent
 from alphaloop.core.settings import Settings
 from alphaloop.models.estimator import Classes, Features, Margins, Task, class_counts, require_float32, shares
-from alphaloop.models.graph import ML_DOMAIN, Graph
-from alphaloop.models.tree_arrays import BRANCH, LEAF, ZERO_BAND, TreeArrays
+from alphaloop.models.graph import Graph
+from alphaloop.models.tree_arrays import TreeArrays
+from alphaloop.models.tree_graph import emit_trees
 
 BINARY_METRIC, MULTICLASS_METRIC = "average_precision", "multi_logloss"
 
@@ -154,30 +155,7 @@ class LightGBM:
 
     def emit(self, graph: Graph, features: str) -> str:
         """One tree ensemble; see `Estimator.emit`."""
-        arrays = self.arrays()
-        outputs = self.task.outputs
-        leaf = arrays.leaf
-        return graph.add(
-            "TreeEnsembleRegressor",
-            _zeros_to_nan(graph, features, arrays.zero_features),
-            domain=ML_DOMAIN,
-            n_targets=outputs,
-            aggregate_function="SUM",
-            post_transform="NONE",
-            base_values=self._offset.astype(np.float32).tolist(),
-            nodes_treeids=arrays.tree.tolist(),
-            nodes_nodeids=arrays.node.tolist(),
-            nodes_featureids=arrays.feature.tolist(),
-            nodes_modes=[LEAF if is_leaf else BRANCH for is_leaf in leaf],
-            nodes_values=arrays.threshold.tolist(),
-            nodes_truenodeids=arrays.left.tolist(),
-            nodes_falsenodeids=arrays.right.tolist(),
-            nodes_missing_value_tracks_true=arrays.missing_left.astype(np.int64).tolist(),
-            target_treeids=arrays.tree[leaf].tolist(),
-            target_nodeids=arrays.node[leaf].tolist(),
-            target_ids=(arrays.tree[leaf] % outputs).tolist(),
-            target_weights=arrays.weight[leaf].astype(np.float32).tolist(),
-        )
+        return emit_trees(graph, features, self.arrays(), self._offset)
 
     def describe(self) -> dict[str, Any]:
         """Parameters, number of rounds kept, and the weight of a positive row."""
@@ -242,17 +220,6 @@ def _watch(hooks: Sequence[RoundHook], progress: Progress, rounds: int) -> Calla
                 hook(seen)
 
     return after_round
-
-
-def _zeros_to_nan(graph: Graph, features: str, columns: Sequence[int]) -> str:
-    """Where LightGBM was told that zeros are missing, they are: the zero band of these columns becomes NaN."""
-    if not columns:
-        return features
-    mask = np.zeros((1, graph.n_features), np.float32)
-    mask[0, list(columns)] = 1.0
-    small = graph.add("LessOrEqual", graph.add("Abs", features), graph.constant(float(ZERO_BAND)))
-    chosen = graph.add("And", small, graph.add("Greater", graph.constant(mask), graph.constant(0.0)))
-    return graph.add("Where", chosen, graph.constant(np.nan), features)
 
 
 def tuned(parameters: LightGBMParameters, found: Mapping[str, Any]) -> LightGBMParameters:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +15,9 @@ from numpy.typing import NDArray
 
 from alphaloop.artifact.session import GraphRunner
 from alphaloop.core.clock import NS_PER_S, stopwatch
-from alphaloop.core.errors import DataError
 from alphaloop.core.hashing import hash_json
 from alphaloop.core.progress import Progress, silent
-from alphaloop.dataset.parts import Split
+from alphaloop.dataset.parts import PARTS, Split
 from alphaloop.dataset.table import Dataset
 from alphaloop.evaluation.scores import score
 from alphaloop.models.boosted_trees import LightGBM, tuned
@@ -27,14 +29,13 @@ from alphaloop.training.calibrate import Calibration, Uncalibrated, fit_calibrat
 from alphaloop.training.export import to_onnx
 from alphaloop.training.hard_rows import hard_rows
 from alphaloop.training.parity import ParityEvidence, gate
+from alphaloop.training.readiness import check_parts
 from alphaloop.training.recipe import Recipe
 from alphaloop.training.reference import golden_rows, library_versions, reference_distribution
 from alphaloop.training.threshold import Threshold, choose_threshold, confidence_of, settle
 from alphaloop.training.trained import Scores, Trained
-from alphaloop.training.tuning import Search, Study, tune, warm_start
-
-PARTS = ("train", "validation", "calibration", "test")
-LEAST_ROWS = {"train": 200, "validation": 50, "calibration": 20, "test": 50}
+from alphaloop.training.trials import Study
+from alphaloop.training.tuning import Search, tune, warm_start
 
 
 def train(
@@ -75,6 +76,17 @@ def train(
     return _Line(dataset, split, recipe, out, start, progress).run()
 
 
+@dataclass(frozen=True)
+class _Native:
+    """A fitted estimator with its calibration: the model that the graph has to be."""
+
+    estimator: Estimator
+    calibration: Calibration = field(default_factory=Uncalibrated)
+
+    def probabilities(self, X: NDArray[np.float32]) -> NDArray[np.float64]:
+        return self.calibration.probabilities(self.estimator.raw(X))
+
+
 class _Line:
     """One run through the stages, in order; each stage reads what the earlier ones left."""
 
@@ -96,58 +108,57 @@ class _Line:
         with self._stage("prepare"):
             self.rows = {name: dataset.take(getattr(split, name)) for name in PARTS}
             self.fingerprint = dataset.fingerprint if recipe.tuning.trials and out else ""
-            self.empty = _check(self.rows)
+            self.empty = check_parts(self.rows)
 
     def run(self) -> Trained:
         with self._stage("baselines"):
-            baselines = {str(kind): self._baseline(kind) for kind in self.recipe.baselines.kinds}
-        estimator = self._fit()
-        with self._stage("calibrate"):
-            held = self.rows["calibration"]
-            method = self.recipe.calibration.method
-            calibration = fit_calibration(method, estimator.raw(held.X), held.y, self.task.classes)
+            baselines = {str(kind): _Native(self._baseline(kind)) for kind in self.recipe.baselines.kinds}
+        model = self._calibrated(self._fit())
         with self._stage("threshold"):
             validation = self.rows["validation"]
-            p = calibration.probabilities(estimator.raw(validation.X))
-            threshold = choose_threshold(p, validation, self.task.sides, self.policy, self.recipe.threshold)
+            p = model.probabilities(validation.X)
+            chosen = choose_threshold(p, validation, self.task.sides, self.policy, self.recipe.threshold)
         with self._stage("export"):
-            onnx_bytes = to_onnx(estimator, calibration, len(self.task.feature_names))
+            onnx_bytes = to_onnx(model.estimator, model.calibration, len(self.task.feature_names))
         with self._stage("parity"):
-            threshold, parity = self._gate(onnx_bytes, estimator, calibration, threshold)
+            threshold, parity = self._gate(onnx_bytes, model, chosen)
         with self._stage("reference"):
             golden = golden_rows(self.rows["train"].X, self.recipe.seed)
-            golden_p = GraphRunner(onnx_bytes).batch(golden)
             reference = reference_distribution(self.rows["train"].X, self.task.feature_names)
         with self._stage("score"):
-            probabilities = {
-                name: calibration.probabilities(estimator.raw(rows.X)) if name != "validation" else p
-                for name, rows in self.rows.items()
-            }
-            baseline_p = {kind: self._native(model, Uncalibrated()) for kind, model in baselines.items()}
-            scores = {"test": self._score(probabilities["test"])}
-            baseline_scores = {kind: self._score(found) for kind, found in baseline_p.items()}
-        names = self.task.feature_names
+            early = {name: model.probabilities(self.rows[name].X) for name in ("train", "calibration")}
+            tested = {kind: each.probabilities(self.rows["test"].X) for kind, each in ({"": model} | baselines).items()}
+            scores = dict(zip(tested, self._score_all(list(tested.values())), strict=True))
         return Trained(
             task=self.task,
-            estimator=estimator,
-            calibration=calibration,
+            estimator=model.estimator,
+            calibration=model.calibration,
             threshold=threshold,
             onnx_bytes=onnx_bytes,
-            probabilities=probabilities,
-            scores=scores,
-            baselines=baseline_scores,
-            baseline_probabilities=baseline_p,
-            best_parameters=estimator.describe(),
-            importance=dict(zip(names, estimator.importance().tolist(), strict=True)),
+            probabilities={**early, "validation": p, "test": tested.pop("")},
+            scores={"test": scores.pop("")},
+            baselines=scores,
+            baseline_probabilities=tested,
+            best_parameters=model.estimator.describe(),
+            importance=self._named(model.estimator.importance()),
             class_ratio=_class_ratio(self.rows["train"]),
             study=self.study,
             parity=parity,
             reference=reference,
-            golden=(golden, golden_p),
-            empty_features=tuple(names[index] for index in self.empty),
+            golden=(golden, GraphRunner(onnx_bytes).batch(golden)),
+            empty_features=tuple(self.task.feature_names[index] for index in self.empty),
             library_versions=library_versions(),
             timings=self.timings,
         )
+
+    def _named(self, values: NDArray[np.float64]) -> dict[str, float]:
+        return dict(zip(self.task.feature_names, values.tolist(), strict=True))
+
+    def _calibrated(self, estimator: Estimator) -> _Native:
+        with self._stage("calibrate"):
+            held = self.rows["calibration"]
+            method = self.recipe.calibration.method
+            return _Native(estimator, fit_calibration(method, estimator.raw(held.X), held.y, self.task.classes))
 
     def _fit(self) -> Estimator:
         train, validation = self.rows["train"], self.rows["validation"]
@@ -174,23 +185,20 @@ class _Line:
         rows = [[len(part), int(part.decided_ns[0]), int(part.decided_ns[-1])] for part in self.rows.values()]
         return hash_json([self.fingerprint, settings, rows])
 
-    def _gate(
-        self, onnx_bytes: bytes, estimator: Estimator, calibration: Calibration, threshold: Threshold
-    ) -> tuple[Threshold, ParityEvidence]:
-        def native(X: NDArray[np.float32]) -> NDArray[np.float64]:
-            return calibration.probabilities(estimator.raw(X))
-
-        trees = estimator if isinstance(estimator, Trees) else None
+    def _gate(self, onnx_bytes: bytes, model: _Native, chosen: Threshold) -> tuple[Threshold, ParityEvidence]:
+        """Settle the threshold away from the probabilities of the hard rows, then send the graph through the gate."""
+        trees = model.estimator if isinstance(model.estimator, Trees) else None
         ordinary = np.concatenate([self.rows["validation"].X, self.rows["calibration"].X])
         rows = hard_rows(ordinary, trees.split_points() if trees else {}, self.recipe.seed)
-        settled = settle(threshold, confidence_of(native(rows), self.task.sides, self.policy)[1])
+        expected = model.probabilities(rows)
+        settled = settle(chosen, confidence_of(expected, self.task.sides, self.policy)[1])
         policy = self.policy.model_copy(update={"threshold": None})
 
         def decide(p: NDArray[np.floating[Any]]) -> NDArray[np.int8]:
             return choose(p, self.task.sides, policy, settled.value)[0]
 
-        evidence = gate(onnx_bytes, native, rows, decide=decide, leaves=trees.leaves if trees else None)
-        return settled, evidence
+        leaves = trees.leaves if trees else None
+        return settled, gate(onnx_bytes, lambda _: expected, rows, decide=decide, leaves=leaves)
 
     def _baseline(self, kind: str) -> Estimator:
         rows = self.rows["train"]
@@ -200,8 +208,10 @@ class _Line:
         model.fit(rows.X[::stride], rows.y[::stride], seed=self.recipe.seed)
         return model
 
-    def _native(self, model: Estimator, calibration: Calibration) -> NDArray[np.float64]:
-        return calibration.probabilities(model.raw(self.rows["test"].X))
+    def _score_all(self, each: list[NDArray[np.float64]]) -> list[Scores]:
+        """Score several probabilities of the test rows; resampling is numpy's work, which threads share."""
+        with ThreadPoolExecutor(max_workers=min(len(each), os.cpu_count() or 1)) as pool:
+            return list(pool.map(self._score, each))
 
     def _score(self, p: NDArray[np.float64]) -> Scores:
         rows = self.rows["test"]
@@ -222,23 +232,6 @@ class _Line:
         began = stopwatch()
         yield
         self.timings[name] = stopwatch() - began
-
-
-def _check(rows: dict[str, Dataset]) -> list[int]:
-    """Refuse parts that cannot be learned from or scored; returns the features that have no value in training rows."""
-    for name, part in rows.items():
-        counts = part.class_counts()
-        if len(part) < LEAST_ROWS[name] or min(counts.values()) == 0:
-            found = ", ".join(f"{label}: {count}" for label, count in counts.items())
-            raise DataError(
-                f"the {name} split has {len(part)} rows ({found}), but needs {LEAST_ROWS[name]} and one of each class; "
-                "bring more data, change split.fractions or choose another label"
-            )
-    X = rows["train"].X
-    empty = [int(index) for index in np.flatnonzero(np.isnan(X[0])) if np.isnan(X[:, index]).all()]
-    if len(empty) == X.shape[1]:
-        raise DataError(f"all {X.shape[1]} features are missing in all {len(X)} training rows; check the feature set")
-    return empty
 
 
 def _class_ratio(rows: Dataset) -> dict[str, float]:

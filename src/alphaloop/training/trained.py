@@ -12,7 +12,7 @@ from alphaloop.models.estimator import Estimator, Task
 from alphaloop.training.calibrate import Calibration
 from alphaloop.training.parity import ParityEvidence
 from alphaloop.training.threshold import Threshold
-from alphaloop.training.tuning import Study
+from alphaloop.training.trials import Study
 
 Scores = dict[str, dict[str, Any]]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,61 +14,16 @@ from numpy.typing import NDArray
 
 from alphaloop.core.clock import stopwatch
 from alphaloop.core.errors import RecipeError
-from alphaloop.core.files import write_text
 from alphaloop.core.progress import Progress, silent
 from alphaloop.core.random import stream
 from alphaloop.evaluation.metrics import Forecast, ranking_scores
 from alphaloop.models.boosted_trees import BinnedRows, LightGBM, LightGBMParameters, Round, tuned
 from alphaloop.models.estimator import Classes, Features, Task
 from alphaloop.training.recipe import TuningSettings
+from alphaloop.training.trials import Study, best_of, finished_trials, inside_ranges, log_trials, suggest
 
 JOURNAL, TRIALS = "study.journal", "trials.jsonl"
 UNPRUNED_TRIALS = 5
-# name: (smallest, largest, on a log scale, whole numbers)
-SPACE: dict[str, tuple[float, float, bool, bool]] = {
-    "num_leaves": (4, 256, True, True),
-    "learning_rate": (0.01, 0.3, True, False),
-    "min_child_samples": (5, 1000, True, True),
-    "feature_fraction": (0.3, 1.0, False, False),
-    "bagging_fraction": (0.4, 1.0, False, False),
-    "bagging_freq": (1, 7, False, True),
-    "lambda_l1": (1e-8, 10.0, True, False),
-    "lambda_l2": (1e-8, 10.0, True, False),
-}
-
-
-@dataclass(frozen=True)
-class Trial:
-    """One trial: `state` is "complete" or "pruned"; `value` is the validation PR-AUC, None if pruned."""
-
-    number: int
-    state: str
-    value: float | None
-    parameters: dict[str, Any]
-    rounds: int
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain data."""
-        return {
-            "number": self.number,
-            "state": self.state,
-            "value": self.value,
-            "parameters": self.parameters,
-            "rounds": self.rounds,
-        }
-
-
-@dataclass(frozen=True)
-class Study:
-    """Every trial in order, and the best parameters by validation PR-AUC."""
-
-    trials: tuple[Trial, ...]
-    best: Trial
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain data: counts and the best trial."""
-        pruned = sum(trial.state == "pruned" for trial in self.trials)
-        return {"trials": len(self.trials), "pruned": pruned, "best": self.best.to_dict()}
 
 
 @dataclass(frozen=True)
@@ -128,19 +83,20 @@ def tune(
     with _quiet(optuna):
         study = _open(optuna, search, settings, folder)
         _clear_interrupted(optuna, study)
-        finished = _finished(study)
+        finished = finished_trials(study)
         if not finished:
-            study.enqueue_trial(_start(search.base, start), skip_if_exists=True)
+            study.enqueue_trial(inside_ranges(search.base.model_dump() | dict(start or {})), skip_if_exists=True)
         began = stopwatch()
         while len(finished) < settings.trials:
             if finished and settings.timeout_s is not None and stopwatch() - began > settings.timeout_s:
                 break
             study.sampler = _sampler(optuna, settings, search.seed, len(finished))
             _run_trial(optuna, study, search, settings)
-            finished = _finished(study)
-            _log(folder, finished)
+            finished = finished_trials(study)
+            if folder is not None:
+                log_trials(folder / TRIALS, finished)
             progress("tune", len(finished), settings.trials)
-    return Study(tuple(finished), _best(finished))
+    return Study(tuple(finished), best_of(finished))
 
 
 def warm_start(settings: TuningSettings) -> dict[str, Any] | None:
@@ -175,7 +131,7 @@ def macro_pr_auc(task: Task, y: Classes, scores: NDArray[np.float64]) -> float:
 
 def _run_trial(optuna: Any, study: Any, search: Search, settings: TuningSettings) -> None:  # noqa: ANN401
     trial = study.ask()
-    model = LightGBM(search.task, tuned(search.base, _suggest(trial)))
+    model = LightGBM(search.task, tuned(search.base, suggest(trial)))
     rounds = 0
 
     def report(seen: Round) -> None:
@@ -204,21 +160,6 @@ def _log_sum(margins: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(peak + np.log(np.exp(margins - peak).sum(axis=1, keepdims=True)))
 
 
-def _suggest(trial: Any) -> dict[str, Any]:  # noqa: ANN401
-    found: dict[str, Any] = {}
-    for name, (low, high, log, whole) in SPACE.items():
-        suggest: Callable[..., Any] = trial.suggest_int if whole else trial.suggest_float
-        found[name] = suggest(name, int(low) if whole else low, int(high) if whole else high, log=log)
-    return found
-
-
-def _start(base: LightGBMParameters, start: Mapping[str, Any] | None) -> dict[str, Any]:
-    """`start`, or else the fixed parameters, moved into the searched ranges."""
-    wanted = base.model_dump() | dict(start or {})
-    inside = {name: min(max(float(wanted[name]), low), high) for name, (low, high, _, _) in SPACE.items()}
-    return {name: round(value) if SPACE[name][3] else value for name, value in inside.items()}
-
-
 def _open(optuna: Any, search: Search, settings: TuningSettings, folder: Path | None) -> Any:  # noqa: ANN401
     storage = None
     if folder is not None:
@@ -241,32 +182,6 @@ def _clear_interrupted(optuna: Any, study: Any) -> None:  # noqa: ANN401
     states = optuna.trial.TrialState
     for trial in study.get_trials(deepcopy=False, states=(states.RUNNING,)):
         study.tell(trial.number, state=states.FAIL)
-
-
-def _finished(study: Any) -> list[Trial]:  # noqa: ANN401
-    import optuna
-
-    states = optuna.trial.TrialState
-    found = study.get_trials(deepcopy=False, states=(states.COMPLETE, states.PRUNED))
-    return [
-        Trial(
-            number=number,
-            state=trial.state.name.lower(),
-            value=trial.value if trial.state == states.COMPLETE else None,
-            parameters=dict(trial.params),
-            rounds=int(trial.user_attrs.get("rounds", 0)),
-        )
-        for number, trial in enumerate(found)
-    ]
-
-
-def _best(trials: list[Trial]) -> Trial:
-    return max((trial for trial in trials if trial.value is not None), key=lambda trial: (trial.value, -trial.number))
-
-
-def _log(folder: Path | None, trials: list[Trial]) -> None:
-    if folder is not None:
-        write_text(folder / TRIALS, "".join(json.dumps(trial.to_dict()) + "\n" for trial in trials))
 
 
 @contextmanager

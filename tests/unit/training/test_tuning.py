@@ -16,7 +16,8 @@ from alphaloop.core.errors import RecipeError
 from alphaloop.models.boosted_trees import LightGBM, LightGBMParameters
 from alphaloop.models.estimator import Task
 from alphaloop.training.recipe import TuningSettings
-from alphaloop.training.tuning import JOURNAL, SPACE, TRIALS, Search, macro_pr_auc, tune, warm_start
+from alphaloop.training.trials import SPACE
+from alphaloop.training.tuning import JOURNAL, TRIALS, Search, macro_pr_auc, tune, warm_start
 
 BASE = LightGBMParameters(rounds=40, early_stopping_rounds=8, num_threads=1)
 QUICK = TuningSettings(trials=12, startup_trials=4, warmup_rounds=4, report_every=4)
