@@ -51,7 +51,7 @@ def _audit(e: Evidence) -> Sentence:
     if e.audit_clean:
         return Sentence("Audit", "good", "The audit tried to prove a leak and could not.")
     found = count(e.audit_findings, "finding")
-    return Sentence("Audit", "bad", f"The audit has {found}: something in the training rows knows the future.")
+    return Sentence("Audit", "bad", f"The audit has {found}; until explained, every score is suspect.")
 
 
 def _ranking(e: Evidence) -> Sentence:
@@ -81,7 +81,7 @@ def _baseline(e: Evidence) -> Sentence:
         return Sentence("Baselines", "good", f"{gap}: the model adds something that the baseline does not have.")
     if e.difference.high < 0.0:
         return Sentence("Baselines", "bad", f"{gap}: the baseline is the better model.")
-    return Sentence("Baselines", "bad", f"{gap}: the interval includes zero, so there is no edge beyond the baseline.")
+    return Sentence("Baselines", "bad", f"{gap}: the interval includes zero, so no edge beyond the baseline is shown.")
 
 
 def _collapse(e: Evidence) -> Sentence | None:
@@ -159,7 +159,7 @@ def _money(e: Evidence) -> Sentence:
     fall = ABSENT if e.max_drawdown is None else percent(abs(e.max_drawdown))
     made = f"{count(e.trades, 'trade')} made {signed_percent(e.net_return)} net of costs, deepest drawdown {fall}"
     if e.net_return <= 0.0 and e.before_fees is not None and e.before_fees > 0.0:
-        text = f"{made}; before fees it was {signed_percent(e.before_fees)}: the fees take the edge."
+        text = f"{made}; before fees it was {signed_percent(e.before_fees)}, so fees took more than it earned."
         return Sentence("Money", "bad", text)
     if e.net_return <= 0.0:
         return Sentence("Money", "bad", f"{made}: a loss{_before_fees(e)}.")

@@ -73,5 +73,5 @@ def scalar(value: object) -> str:
     if isinstance(value, int):
         return f"{value:,}"
     if isinstance(value, float):
-        return ABSENT if not math.isfinite(value) else f"{value:.6g}".replace("-", MINUS)
+        return ABSENT if not math.isfinite(value) else f"{value:,.6g}".replace("-", MINUS)
     return str(value)

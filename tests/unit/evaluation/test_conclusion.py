@@ -103,7 +103,7 @@ def test_the_verdict_is_the_first_rule_that_applies(changes, kind, tone, words):
         ({}, "Money", "good", "150 trades made +12.00 %"),
         ({"trades": 0}, "Money", "caution", "made no trade"),
         ({"trades": 9}, "Money", "caution", "fewer than 30 trades"),
-        ({"net_return": -0.02}, "Money", "bad", "the fees take the edge"),
+        ({"net_return": -0.02}, "Money", "bad", "so fees took more than it earned"),
         ({"net_return": -0.02, "before_fees": -0.01}, "Money", "bad", "a loss, also before fees (−1.00 %)"),
         ({"net_return": -0.02, "before_fees": None}, "Money", "bad", ": a loss."),
         ({"trade_mean": None}, "Money", "caution", "was not measured"),

@@ -48,7 +48,8 @@ def test_overlapping_outcomes_widen_the_interval():
     wide, narrow = (
         reliability(y, p, decided_ns=np.arange(6_000) * MINUTE, horizon_s=3_600.0, seed=0) for y in (together, alone)
     )
-    assert (wide.high - wide.low).mean() > 1.5 * (narrow.high - narrow.low).mean()
+    assert (wide.high - wide.observed).mean() > 1.5 * (narrow.high - narrow.observed).mean()
+    assert (wide.observed - wide.low).mean() > 1.5 * (narrow.observed - narrow.low).mean()
 
 
 def test_wilson_is_the_textbook_interval():

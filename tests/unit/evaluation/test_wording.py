@@ -33,6 +33,7 @@ from alphaloop.evaluation.scores import Score
         (wording.scalar(None), "not measured"),
         (wording.scalar(True), "yes"),
         (wording.scalar(12_000), "12,000"),
+        (wording.scalar(10_000.0), "10,000"),
         (wording.scalar(math.inf), "not measured"),
         (wording.scalar(-1.5e-9), "−1.5e−09"),
     ],
