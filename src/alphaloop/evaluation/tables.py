@@ -124,7 +124,7 @@ def class_facts(given: ReportInput) -> dict[str, str]:
     classes = ", ".join(
         f"{name} ({actions.get(side, '?')})" for name, side in zip(given.classes, given.sides, strict=True)
     )
-    return {"market": given.market, "classes": classes, "horizon": duration(given.horizon_s), **given.facts}
+    return {"Market": given.market, "Classes": classes, "Horizon": duration(given.horizon_s), **given.facts}
 
 
 def _value(scores: Plain, metric: str) -> float:

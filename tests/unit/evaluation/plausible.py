@@ -163,7 +163,7 @@ def plausible(rows=6_000, strength=0.35, **changes):
         },
         parity={"rows": 12_000, "max_abs_diff": 5.96e-8, "flipped": 0, "leaves_equal": True},
         contract=contract(),
-        facts={"data": "SYN-A.parquet", "estimator": "lightgbm", "features": "bars, 59"},
+        facts={"Data": "SYN-A.parquet", "Estimator": "lightgbm", "Features": "bars, 59"},
         synthetic=True,
         seed=3,
     )
