@@ -60,16 +60,15 @@ class LabelSubject:
 
 def open_stream(features: Any, table: Table, order: Any, dtype: str) -> tuple[Any, dict[str, Any], Any]:
     """Open a stream of a feature set, with its inputs and row symbols in the order given."""
-    names = symbol_names(table)
     columns = {name: table.numbers(name)[order] for name in features.inputs}
-    return features.stream(sorted(set(names)), dtype=np.dtype(dtype)), columns, [names[row] for row in order]
-
-
-def symbol_names(table: Table) -> list[str]:
-    """Symbol of each row; one empty name where the table has no symbols."""
-    if table.roles.symbol is None:
-        return [""] * len(table)
-    return [str(name) for name in table.columns[table.roles.symbol].arrow().to_pylist()]
+    symbols, ids = [""], np.zeros(len(order), np.int64)
+    if len(table.names):
+        first = {int(code): str(table.names[row]) for code, row in zip(*np.unique(table.codes, return_index=True))}
+        symbols = list(dict.fromkeys([*first.values(), *features.references]))
+        place = {name: at for at, name in enumerate(symbols)}
+        lookup = np.array([place[first[code]] for code in sorted(first)])
+        ids = lookup[np.searchsorted(np.array(sorted(first)), table.codes[order])]
+    return features.stream(symbols, dtype=np.dtype(dtype)), columns, ids
 
 
 def build_frame(table: Table, flavour: str) -> Any:

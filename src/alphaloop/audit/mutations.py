@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -171,7 +172,7 @@ def _moved(table: Table, rows: NDArray[np.int64], source: NDArray[np.int64]) -> 
     order[rows] = source
     fixed = {*table.roles.times, table.roles.symbol, table.roles.time}
     columns = {n: column if n in fixed else column.take(order) for n, column in table.columns.items()}
-    return Table(columns, table.roles, table.time, table.known, table.origin)
+    return replace(table, columns=columns)
 
 
 def _shuffle_others(table: Table, rows: NDArray[np.int64], rng: np.random.Generator) -> Table:
@@ -183,7 +184,7 @@ def _shuffle_others(table: Table, rows: NDArray[np.int64], rng: np.random.Genera
         name: column.take(order) if column.values is None and name not in fixed else column
         for name, column in table.columns.items()
     }
-    return Table(columns, table.roles, table.time, table.known, table.origin)
+    return replace(table, columns=columns)
 
 
 def _floats(table: Table) -> list[str]:

@@ -106,6 +106,8 @@ def _polars_column(column: Any) -> Array:
     if kind in (pl.Date, pl.Datetime, pl.Duration):
         wide = column.cast(pl.Datetime("ns")) if kind == pl.Date else column.dt.cast_time_unit("ns")
         return np.asarray(wide.to_physical().fill_null(np.iinfo(np.int64).min).to_numpy())
+    if kind == pl.String:
+        return np.asarray(column.fill_null(NOTHING).to_numpy()).astype(np.str_)
     return text(column.to_list())
 
 
@@ -229,11 +231,11 @@ def align(output: Output, given: Table, rows: NDArray[np.int64], sequence: str |
         rows is not known).
     """
     n, m = len(given), output.length
-    keys = _keys(output, given)
-    if m == n and (keys is None or np.array_equal(keys, _input_keys(given))):
+    if m == n and _in_step(output, given):
         places = _by_index(output, given) if not output.default_index else None
         places = np.arange(n) if places is None else places
         return Aligned(output.columns, rows[places], given.known[places], "position")
+    keys = _keys(output, given)
     if keys is not None and len(np.unique(keys)) == m:
         return _by_keys(output, given, rows, keys)
     if m == n:
@@ -269,18 +271,36 @@ def _keys(output: Output, given: Table) -> NDArray[np.int64] | None:
     stamps = output.columns[time]
     if stamps.dtype.kind not in "iuU":
         return None
-    symbol = given.roles.symbol
-    if symbol is not None and symbol not in output.columns and len(np.unique(given.symbols())) > 1:
+    names = _names(output, given)
+    if names is None:
         return None
-    names = output.columns.get(symbol) if symbol is not None else None
-    return _hashed(stamps, names)
+    return _hashed(stamps, names if len(names) else None)
+
+
+def _names(output: Output, given: Table) -> Array | None:
+    """Symbols of the output's rows; empty where there is only one, None where there are several and it does not say."""
+    symbol = given.roles.symbol
+    if symbol is None or not len(given) or (given.codes == given.codes[0]).all():
+        return np.empty(0, np.str_)
+    return output.columns.get(symbol)
+
+
+def _in_step(output: Output, given: Table) -> bool:
+    """Whether each row of the output carries the stamp and symbol of the input row at its place, or none at all."""
+    time = given.roles.time
+    if time is None or time not in output.columns:
+        return True
+    if not np.array_equal(output.columns[time], given.columns[time].spelled()):
+        return False
+    names = _names(output, given)
+    return names is None or not len(names) or np.array_equal(names.astype(np.str_), given.names.astype(np.str_))
 
 
 def _input_keys(given: Table) -> NDArray[np.int64]:
     roles = given.roles
     assert roles.time is not None
-    names = _input_column(given, roles.symbol) if roles.symbol is not None else None
-    return _hashed(_input_column(given, roles.time), names)
+    several = len(given.names) > 0 and not (given.codes == given.codes[0]).all()
+    return _hashed(_input_column(given, roles.time), given.names if several else None)
 
 
 def _input_column(given: Table, name: str) -> Array:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from alphaloop.audit.findings import ALL_ROWS, Finding, spell
-from alphaloop.audit.jobs import Change
+from alphaloop.audit.jobs import Change, Scene
 from alphaloop.audit.search import Hit, Search
 from alphaloop.audit.stages import Stage
 from alphaloop.core.clock import NS_PER_S, iso, stopwatch
@@ -25,11 +26,14 @@ class Reach:
 
 def describe(search: Search, column: str, hits: list[Hit], *, timed: bool, until: float) -> Finding:
     """Turn the hits of one column into a finding."""
+    hits = hits + list(_earlier(search, column, hits, until))
     best = _telling(hits)
     reach = Reach(0, False)
     for hit in _samples(hits):
         reach = max(reach, measure(search, column, hit, until), key=lambda found: (found.ns, found.to_end))
     row, stage = _first_row(hits)
+    if reach.to_end:
+        reach, (row, stage) = _to_end_of_file(search, column, best, reach, (row, stage))
     origin, times = stage.origin(), stage.time()
     inside = 0 <= row < len(origin)
     return Finding(
@@ -40,6 +44,37 @@ def describe(search: Search, column: str, hits: list[Hit], *, timed: bool, until
         reach_s=reach.ns / NS_PER_S if timed else None,
         evidence=_evidence(column, best, reach, timed),
     )
+
+
+def _earlier(search: Search, column: str, hits: list[Hit], until: float) -> Iterator[Hit]:
+    """Cuts before the earliest that showed the leak on the file, so that the first affected row is found."""
+    own = [hit for hit in hits if hit.stage.scene.variant is None]
+    if not own:
+        return
+    hit = min(own, key=lambda h: (h.stage.scene.first, h.job.change.from_ns if h.job.change else 0))
+    assert hit.job.change is not None
+    first = int(np.searchsorted(hit.stage.moments, hit.job.change.from_ns)) - 1
+    cuts = [*range(min(first, 24)), *range(24, first, max(1, (first - 24) // 24))]
+    jobs = [hit.stage.cut(at, hit.kind, search.seed + at, hit.job.limit) for at in cuts]
+    for job, outcome in search.pool.map(job for job in jobs if stopwatch() < until):
+        if outcome.status == "ok" and column in outcome.differences:
+            yield Hit(hit.stage, job, outcome.differences[column])
+
+
+def _to_end_of_file(
+    search: Search, column: str, hit: Hit, reach: Reach, first: tuple[int, Stage]
+) -> tuple[Reach, tuple[int, Stage]]:
+    """Whether what reaches to the end of a scene reaches to the end of the file, from its first row on."""
+    whole = search.stages.get(Scene())
+    if whole is None or len(whole.moments) < 3:
+        return reach, first
+    for kind in dict.fromkeys([hit.kind, "noise", "scaled x10", "truncated"]):
+        outcome = search.pool.run(whole.cut(len(whole.moments) - 2, kind, search.seed))
+        found = outcome.differences.get(column)
+        if found is not None and 0 <= found.rows[0] < len(whole.known()):
+            row = found.rows[0]
+            return Reach(int(whole.moments[-1] - whole.known()[row]), True), (row, whole)
+    return reach, first
 
 
 def _telling(hits: list[Hit]) -> Hit:

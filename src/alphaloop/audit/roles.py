@@ -58,7 +58,10 @@ class Roles:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Roles:
         """Undo `to_dict`, after JSON."""
-        return cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})
+        plain: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value for key, value in values.items()
+        }
+        return cls(**plain)
 
 
 def find_roles(table: pl.DataFrame, target: str | None = None) -> Roles:

@@ -5,20 +5,23 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import numpy as np
 
 from alphaloop.audit.compare import Difference
-from alphaloop.audit.findings import ALL_ROWS
 from alphaloop.audit.jobs import Job, Outcome, Scene
 from alphaloop.audit.mutations import SAME_LENGTH
 from alphaloop.audit.pool import Pool
-from alphaloop.audit.stages import Stage, open_stage
+from alphaloop.audit.runs import load
+from alphaloop.audit.stages import Stage, noise_between, open_stage
 from alphaloop.core.clock import stopwatch
 from alphaloop.core.progress import Progress, silent
 
 RELATIVE_ROUNDING = 1e-13
 ENOUGH_HITS = 12
+SETTLED_HITS = 3
+CHUNK = 48
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,12 @@ class Search:
     ----------
     hits : dict of list of Hit
         By column, confirmed ones only.
+    suspects : tuple of str
+        Columns that the subject computed itself.
+    caught : set of str
+        Columns that another check has proved guilty already.
+    excused : set of str
+        Columns that are not to be reported, because what they show is no leak.
     checks : Counter
         Runs that could be compared, by kind of change.
     skipped : Counter
@@ -61,6 +70,8 @@ class Search:
     notes: dict[str, None] = field(default_factory=dict)
     wrote: set[str] = field(default_factory=set)
     excused: set[str] = field(default_factory=set)
+    suspects: tuple[str, ...] = ()
+    caught: set[str] = field(default_factory=set)
     cut_short: bool = False
     stages: dict[Scene, Stage | None] = field(default_factory=dict)
 
@@ -83,28 +94,40 @@ class Search:
                 self.skipped[f"scene: {opened.status}"] += 1
         return self.stages[scene]
 
-    def try_cuts(self, stage: Stage, plan: Iterable[tuple[int, str]], label: str, total: int) -> None:
+    def try_cuts(self, stage: Stage, plan: Iterable[tuple[int, str]], label: str) -> None:
         """Change the future at each planned cut in the planned way, and keep what moves the past."""
-        candidates: list[tuple[Job, Outcome]] = []
+        wanted = list(plan)
         limits: dict[int, int] = {}
         if stage.outcome.how == "sequence":
-            plan = list(plan)
-            limits = self._limits(stage, {at for at, _ in plan})
-        for done, (job, outcome) in enumerate(self.pool.map(self._jobs(stage, plan, limits)), 1):
-            self.progress(label, done, total)
-            assert job.change is not None
-            self.wrote.update(outcome.wrote)
-            if outcome.status != "ok":
-                self.skipped[f"{job.change.kind}: {outcome.status}"] += 1
-                continue
-            if outcome.how == "sequence" and job.limit is None and job.change.kind != "truncated":
-                self.skipped[f"{job.change.kind}: rows not matched"] += 1
-                continue
-            self.checks[job.change.kind] += 1
-            if outcome.differences:
-                candidates.append((job, outcome))
-        for job, outcome in candidates:
-            self.keep(stage, job, outcome)
+            limits = self._limits(stage, {at for at, _ in wanted})
+        for done in range(0, len(wanted), CHUNK):
+            self.progress(label, done, len(wanted))
+            candidates = []
+            for job, outcome in self.pool.map(self._jobs(stage, wanted[done : done + CHUNK], limits)):
+                if self._compared(job, outcome) and outcome.differences:
+                    candidates.append((job, outcome))
+            for job, outcome in candidates:
+                self.keep(stage, job, outcome)
+            if self.late() or self.settled():
+                return
+
+    def _compared(self, job: Job, outcome: Outcome) -> bool:
+        """Count a run; whether it says anything about the past."""
+        assert job.change is not None
+        self.wrote.update(outcome.wrote)
+        if outcome.status != "ok":
+            self.skipped[f"{job.change.kind}: {outcome.status}"] += 1
+            return False
+        if outcome.how == "sequence" and job.limit is None and job.change.kind != "truncated":
+            self.skipped[f"{job.change.kind}: rows not matched"] += 1
+            return False
+        self.checks[job.change.kind] += 1
+        return True
+
+    def settled(self) -> bool:
+        """Whether every column that could leak has been caught often enough."""
+        open_ones = [name for name in self.suspects if name not in self.caught]
+        return bool(self.suspects) and all(len(self.hits.get(name, ())) >= SETTLED_HITS for name in open_ones)
 
     def _limits(self, stage: Stage, cuts: set[int]) -> dict[int, int]:
         """How many first rows of the output speak of the past, shown by ending the table at the cut."""
@@ -152,21 +175,12 @@ class Search:
         return still - shaky
 
     def _shaky(self, stage: Stage, folders: list[str]) -> set[str]:
-        from pathlib import Path
-
-        from alphaloop.audit.runs import load
-        from alphaloop.audit.stages import noise_between
-
         base, found = stage.output(), set()
         for folder in folders:
             if Path(folder, "names.json").is_file():
                 sizes = noise_between(base, load(Path(folder)).aligned)
                 found |= {name for name, size in sizes.items() if size > stage.job.absolute.get(name, 0.0)}
         return found
-
-    def leaked(self, columns: Iterable[str]) -> bool:
-        """Whether every column given has been caught often enough."""
-        return all(len(self.hits.get(name, ())) >= 3 for name in columns if name != ALL_ROWS)
 
     def rotation(self, stage: Stage) -> list[str]:
         """Kinds of change in the order of how much they tell."""

@@ -82,6 +82,8 @@ class Table:
         UTC nanoseconds: the stamp, and when the row was known.
     origin : int64 (n,)
         Row of the file that each row came from.
+    codes, names : int64 and text (n,)
+        Symbol of each row: a number, equal for rows of one symbol, and as text; both empty without a symbol column.
     """
 
     columns: dict[str, Column]
@@ -89,6 +91,8 @@ class Table:
     time: Rows
     known: Rows
     origin: Rows
+    codes: Rows
+    names: NDArray[Any]
 
     def __len__(self) -> int:
         return len(self.known)
@@ -97,12 +101,18 @@ class Table:
     def of(cls, table: pa.Table, roles: Roles, time: Rows, known: Rows) -> Table:
         """Take an Arrow table apart."""
         columns = {name: Column.of(table.column(name)) for name in table.column_names}
-        return cls(columns, roles, time, known, np.arange(len(known), dtype=np.int64))
+        names, codes = np.empty(0, np.str_), np.zeros(len(known), np.int64)
+        if roles.symbol is not None:
+            names = columns[roles.symbol].spelled()
+            codes = np.unique(names, return_inverse=True)[1].astype(np.int64)
+        return cls(columns, roles, time, known, np.arange(len(known), dtype=np.int64), codes, names)
 
     def take(self, rows: Rows) -> Table:
         """Rows in the order given."""
         columns = {name: column.take(rows) for name, column in self.columns.items()}
-        return Table(columns, self.roles, self.time[rows], self.known[rows], self.origin[rows])
+        names = self.names[rows] if len(self.names) else self.names
+        times = (self.time[rows], self.known[rows], self.origin[rows])
+        return Table(columns, self.roles, *times, self.codes[rows], names)
 
     def put(self, **columns: NDArray[Any]) -> Table:
         """Replace numbers; integers are rounded into the range of their type, and what was missing is so no more."""
@@ -149,14 +159,9 @@ class Table:
             if column.values is not None and name not in fixed and not pa.types.is_temporal(column.type)
         ]
 
-    def symbols(self) -> NDArray[np.int64]:
+    def symbols(self) -> Rows:
         """Small codes, equal for rows of one symbol."""
-        if self.roles.symbol is None:
-            return np.zeros(len(self), np.int64)
-        column = self.columns[self.roles.symbol]
-        if column.values is not None:
-            return np.unique(column.values, return_inverse=True)[1].astype(np.int64)
-        return np.unique(column.spelled(), return_inverse=True)[1].astype(np.int64)
+        return self.codes
 
     def order(self) -> Rows:
         """Rows from first to last known; rows known together keep the order of the file."""

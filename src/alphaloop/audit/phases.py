@@ -1,0 +1,196 @@
+"""The phases of an audit: where to look, from the most to the least telling."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from alphaloop.audit.cuts import notable_cuts
+from alphaloop.audit.jobs import Scene
+from alphaloop.audit.roles import Roles, find_roles, known_times
+from alphaloop.audit.search import Search, spread_out
+from alphaloop.audit.stages import Stage
+from alphaloop.audit.tables import Column
+from alphaloop.audit.variants import VARIANTS
+from alphaloop.core.clock import stopwatch
+from alphaloop.core.errors import DataError
+from alphaloop.core.random import stream
+
+DENSE_ROWS = 120
+VARIANT_ROWS = 80
+LONGEST_HISTORY = 3000
+NOTABLE_CUTS = 160
+WHOLE_FILE_SHARE = 0.4
+
+
+@dataclass(frozen=True)
+class Material:
+    """The table under the subject, and when its rows were known (UTC nanoseconds)."""
+
+    table: pl.DataFrame
+    roles: Roles
+    time: NDArray[np.int64]
+    known: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, table: pl.DataFrame, target: str | None, timezone: str | None, stamp: str) -> Material:
+        """Find parts and times.
+
+        Raises
+        ------
+        DataError
+            If the target is no column, or times cannot be read.
+        """
+        roles = find_roles(table, target)
+        return cls(table, roles, *known_times(table, roles, timezone=timezone, stamp=stamp))
+
+
+def open_whole(search: Search, material: Material) -> tuple[Stage, int]:
+    """Open the whole file; also the moments of history after which the subject has something to say.
+
+    Raises
+    ------
+    DataError
+        If the function fails when it is called a second time on the same table.
+    """
+    whole = search.stage(Scene())
+    if whole is None:
+        raise DataError("the function worked once and failed when called again on the same table; make it repeatable")
+    own = passed_through(whole, material)
+    search.suspects = tuple(name for name in whole.outcome.columns if name not in own)
+    search.excused |= {name for name in own if name == material.roles.target}
+    return whole, find_history(search, whole, material)
+
+
+def investigate(search: Search, whole: Stage, material: Material, history: int) -> None:
+    """Run all phases, from the most to the least telling, until done or out of time."""
+    for phase in (_dense_start, _whole_file, _variants, _dense_elsewhere):
+        if not search.settled():
+            phase(search, whole, material, history)
+
+
+def passed_through(stage: Stage, material: Material) -> set[str]:
+    """Columns of the output that are the input's own."""
+    output, found = stage.output(), set()
+    inside = output.ids >= 0
+    for name, values in output.columns.items():
+        if name not in material.table.columns or output.how == "sequence":
+            continue
+        own = Column.of(pa.chunked_array([material.table[name].to_arrow()])).spelled()[output.ids[inside]]
+        mine = values[inside]
+        if mine.dtype.kind == own.dtype.kind == "f" or "U" not in (mine.dtype.kind + own.dtype.kind):
+            same = np.array_equal(mine.astype(np.float64), own.astype(np.float64), equal_nan=True)
+        else:
+            same = np.array_equal(mine.astype(np.str_), own.astype(np.str_))
+        if same:
+            found.add(name)
+    return found
+
+
+def find_history(search: Search, whole: Stage, material: Material) -> int:
+    """Moments after which the function has begun to speak in every column, at most `LONGEST_HISTORY`."""
+    output = whole.output()
+    moments, first = whole.moments, 0
+    for values in output.columns.values():
+        if values.dtype.kind == "U":
+            continue
+        says = np.flatnonzero(~np.isnan(values.astype(np.float64)))
+        if len(says):
+            stamps = (
+                output.stamps[says]
+                if output.how != "sequence"
+                else material.known[np.minimum(says, len(material.known) - 1)]
+            )
+            first = max(first, int(np.searchsorted(moments, stamps.min())))
+    # Outputs without their warm-up rows begin at once; the rows they lack are history too.
+    lacking = max(0, whole.outcome.rows_in - whole.outcome.rows_out)
+    history = min(max(first, lacking if lacking < len(moments) // 2 else 0), LONGEST_HISTORY, len(moments) // 2)
+    while history < len(moments) // 2:
+        if _works(search, material, history + 2):
+            break
+        history = max(2 * history, 16)
+    return min(history, len(moments) // 2)
+
+
+def _works(search: Search, material: Material, moments: int) -> bool:
+    last = int(np.searchsorted(np.sort(material.known), np.unique(material.known)[moments - 1], side="right"))
+    return search.pool.run(replace(search.template, scene=Scene(0, last))).status == "ok"
+
+
+def _scene(material: Material, start: int, length: int, variant: str | None = None, seed: int = 0) -> Scene:
+    """Rows of `length` moments from moment `start` on."""
+    moments, known = np.unique(material.known), np.sort(material.known)
+    start = max(0, min(start, len(moments) - length))
+    end = min(start + length, len(moments)) - 1
+    first = int(np.searchsorted(known, moments[start]))
+    return Scene(first, int(np.searchsorted(known, moments[end], side="right")), variant, seed)
+
+
+def _dense(search: Search, stage: Stage | None, history: int, kinds: list[str], count: int, label: str) -> None:
+    """Cut a short scene at every moment after its history."""
+    if stage is None or search.late():
+        return
+    rng = stream(search.seed, "dense", label)
+    last = len(stage.moments) - 1
+    cuts = spread_out(min(history, last // 2), last, count, rng)
+    plan = [(cut, kind) for at, cut in enumerate(cuts) for kind in _kinds_at(kinds, at)]
+    search.try_cuts(stage, plan, label)
+
+
+def _kinds_at(kinds: list[str], at: int) -> Iterator[str]:
+    """Kinds written with a plus come at every cut, of the others one at each cut in turn."""
+    always = [kind[1:] for kind in kinds if kind.startswith("+")]
+    turns = [kind for kind in kinds if not kind.startswith("+")]
+    yield from always
+    if turns:
+        yield turns[at % len(turns)]
+
+
+def _dense_start(search: Search, whole: Stage, material: Material, history: int) -> None:
+    stage = search.stage(_scene(material, 0, history + DENSE_ROWS))
+    _dense(search, stage, history, ["+truncated", "+noise"], DENSE_ROWS, "every row")
+
+
+def _whole_file(search: Search, whole: Stage, material: Material, history: int) -> None:
+    rng = stream(search.seed, "cuts")
+    cuts = notable_cuts(material.table, material.roles, material.time, material.known, history, rng)
+    kinds = search.rotation(whole)
+    plan = [(cut, kind) for cut in cuts[:5] for kind in dict.fromkeys(kinds)]
+    plan += [
+        (cut, kind) for at, cut in enumerate(cuts[5:160]) for kind in ("truncated", kinds[1 + at % (len(kinds) - 1)])
+    ]
+    budget = max(30, int(0.4 * (search.deadline - stopwatch()) / max(whole.outcome.seconds, 0.02)))
+    if len(plan) > budget:
+        search.note(f"the whole file was cut {budget} times of {len(plan)} planned; give more --seconds for the rest")
+    search.try_cuts(whole, plan[:budget], "notable rows")
+
+
+def _variants(search: Search, whole: Stage, material: Material, history: int) -> None:
+    rng = stream(search.seed, "variants")
+    length = history + VARIANT_ROWS
+    kinds = [kind for kind in search.rotation(whole) if kind not in ("truncated", "noise")]
+    for name in VARIANTS:
+        if search.late():
+            break
+        if name == "symbols out of step" and material.roles.symbol is None:
+            continue
+        start = int(rng.integers(0, max(1, len(whole.moments) - length)))
+        stage = search.stage(_scene(material, start, length, name, search.seed))
+        turns = [kind for other in kinds for kind in ("truncated", "noise", other)]
+        _dense(search, stage, history, turns, VARIANT_ROWS, name)
+
+
+def _dense_elsewhere(search: Search, whole: Stage, material: Material, history: int) -> None:
+    rng = stream(search.seed, "elsewhere")
+    cuts = notable_cuts(material.table, material.roles, material.time, material.known, history, rng)
+    length = history + DENSE_ROWS
+    for at in cuts[3:24:7]:
+        if search.late():
+            return
+        stage = search.stage(_scene(material, at - history - DENSE_ROWS // 2, length))
+        _dense(search, stage, history, ["truncated", "noise", "+scaled x10"], DENSE_ROWS, "every row elsewhere")
