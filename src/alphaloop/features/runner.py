@@ -1,4 +1,4 @@
-"""A program with its memory and its work area, ready to be fed rows."""
+"""A program with its memory, ready to be fed rows."""
 
 from __future__ import annotations
 
@@ -15,9 +15,6 @@ from alphaloop.features.state import State
 SLAB = 8192
 """Rows of input that are laid side by side at a time."""
 
-# A register is a little longer than a block, so that the same row of all registers does not meet in one cache set.
-PADDING = 8
-
 
 class Runner:
     """Feeds rows to the machine, in order, and makes rings longer where it asks for it."""
@@ -25,12 +22,6 @@ class Runner:
     def __init__(self, program: Program, series: int) -> None:
         self.program = program
         self.state = State(program, series)
-        bars = program.domains > 1
-        width = (2 * m.BLOCK if bars else m.BLOCK) + PADDING
-        self._regs = np.full((program.registers, width), np.nan)
-        for register, value in program.constants:
-            self._regs[register] = value
-        self._work = np.zeros((program.domains, m.WORK_ROWS, width), np.int64)
         self._counts = np.zeros(program.domains, np.int64)
         self._cursor = np.zeros(3, np.int64)
         self._room = 0
@@ -100,10 +91,11 @@ class Runner:
                 state.code,
                 self.program.scalars,
                 self.program.pool,
+                state.registers,
                 state.numbers,
                 state.whole,
-                self._regs,
-                self._work,
+                state.work,
+                state.width,
                 self._counts,
                 self._cursor,
                 self._columns,

@@ -1,8 +1,6 @@
-"""What the program of a feature set remembers, of any number of series, in one flat array."""
+"""The memory of a program: its registers, and what it remembers of any number of series."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,16 +10,26 @@ from alphaloop.features.program import Program, Rings
 
 NEVER = np.iinfo(np.int64).min
 
+# A register is a little longer than a block, so that the same row of all registers does not meet in one cache set.
+PADDING = 8
+
 
 class State:
-    """Memory of `series` series: for each instruction one block, for each series in it one stretch.
+    """Memory for `series` series.
+
+    First come the registers and the rows that are worked on, which mean nothing between two pushes; then, for each
+    instruction, one block with a stretch for each series.
 
     Attributes
     ----------
     code : int64 array
-        The program's instructions with the places of their state in `numbers`.
+        The program's instructions with places in this memory.
     numbers, whole : float64 and int64 array
         The memory, and the same memory as integers.
+    registers : float64 array (registers, width)
+        The registers, as a part of the memory.
+    width, work : int
+        Length of a register; where the rows that are worked on begin.
     newest_ns : int64 array (series,)
         Known time of the newest row of each series.
     """
@@ -29,10 +37,14 @@ class State:
     def __init__(self, program: Program, series: int) -> None:
         self.program = program
         self.series = series
-        self.code = program.code.copy()
-        self.code[:, m.SLOTS] = [rings.slots for rings in program.rings]
-        self.numbers = np.zeros(self._place())
-        self.whole = self.numbers.view(np.int64)
+        # Up to two bars of a higher time frame close on a row.
+        self.width = (m.BLOCK if program.domains == 1 else 2 * m.BLOCK) + PADDING
+        self.work = program.registers * self.width
+        self._kept = self.work + program.domains * m.WORK_ROWS * self.width
+        self.code = self._placed(program.code)
+        self._hold(np.zeros(self._place_blocks(), np.int64))
+        for register, value in program.constants:
+            self.registers[register] = value
         self.newest_ns = np.full(series, NEVER, np.int64)
 
     @property
@@ -40,16 +52,21 @@ class State:
         """Length of the rings of each instruction."""
         return [int(n) for n in self.code[:, m.SLOTS]]
 
+    @property
+    def kept(self) -> NDArray[np.int64]:
+        """What is remembered of the series, as integers."""
+        return self.whole[self._kept :]
+
     def clear(self) -> None:
         """Make every series one that has not begun."""
-        self.numbers[:] = 0.0
+        self.kept[:] = 0
         self.newest_ns[:] = NEVER
 
     def extend(self, series: int) -> None:
         """Make room for more series; those that are there keep what they remember."""
         before = self._blocks()
         self.series = series
-        self._renew([np.vstack([b, np.zeros((series - len(b), b.shape[1]))]) for b in before])
+        self._renew([np.vstack([b, np.zeros((series - len(b), b.shape[1]), np.int64)]) for b in before])
         fresh = np.full(series - len(self.newest_ns), NEVER, np.int64)
         self.newest_ns = np.concatenate([self.newest_ns, fresh])
 
@@ -61,45 +78,59 @@ class State:
         self.code[op, m.SLOTS] = 2 * slots
         self._renew(before)
 
-    def load(self, numbers: NDArray[np.float64], newest_ns: NDArray[np.int64], slots: list[int]) -> None:
-        """Take over memory that was saved with rings of these lengths."""
+    def load(self, kept: NDArray[np.int64], newest_ns: NDArray[np.int64], slots: list[int]) -> None:
+        """Take over what was saved of as many series, with rings of these lengths."""
         self.code[:, m.SLOTS] = slots
-        if self._place() != len(numbers) or self.series != len(newest_ns):
+        if self._place_blocks() != self._kept + len(kept) or self.series != len(newest_ns):
             raise ValueError("size of the saved state")
-        self.numbers = numbers
-        self.whole = numbers.view(np.int64)
+        self._renew([kept])
         self.newest_ns = newest_ns
 
-    def _place(self) -> int:
-        """Give each instruction the place of its block; returns the length of all."""
-        sizes = [rings.size(slots) for rings, slots in zip(self.program.rings, self.slots, strict=True)]
-        ends = np.cumsum(np.array(sizes, np.int64) * self.series)
+    def _placed(self, program: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The instructions with places in memory for the numbers of registers and domains."""
+        code = program.copy()
+        registers = code[:, m.X : m.OUT_4 + 1]
+        by_place = ~np.isin(code[:, [m.KIND]], m.BY_NUMBER)
+        registers[(registers >= 0) & by_place] *= self.width
+        rows = self.work + code[:, m.DOMAIN] * m.WORK_ROWS * self.width
+        code[:, m.SERIES] = rows + m.W_SERIES * self.width
+        code[:, m.TIME] = rows + m.W_TIME * self.width
+        code[:, m.SLOTS] = [rings.slots for rings in self.program.rings]
+        return code
+
+    def _place_blocks(self) -> int:
+        """Give each instruction the place of its block; returns the length of the whole memory."""
+        sizes = np.array([r.size(slots) for r, slots in zip(self.program.rings, self.slots, strict=True)], np.int64)
+        ends = self._kept + np.cumsum(sizes * self.series)
         self.code[:, m.SIZE] = sizes
-        self.code[:, m.BASE] = ends - np.array(sizes, np.int64) * self.series
+        self.code[:, m.BASE] = ends - sizes * self.series
         return int(ends[-1])
 
-    def _blocks(self) -> list[NDArray[Any]]:
+    def _blocks(self) -> list[NDArray[np.int64]]:
         bases, sizes = self.code[:, m.BASE], self.code[:, m.SIZE]
         return [
-            self.numbers[base : base + size * self.series].reshape(self.series, size)
+            self.whole[base : base + size * self.series].reshape(self.series, size)
             for base, size in zip(bases, sizes, strict=True)
         ]
 
-    def _renew(self, blocks: list[NDArray[Any]]) -> None:
-        self._place()
-        # Through integers, since a copy of a float may change the bits of what only looks like a NaN.
-        self.whole = np.concatenate([block.view(np.int64).reshape(-1) for block in blocks])
-        self.numbers = self.whole.view(np.float64)
+    def _renew(self, blocks: list[NDArray[np.int64]]) -> None:
+        # As integers, since a copy of a float may change the bits of what only looks like a NaN.
+        self._place_blocks()
+        self._hold(np.concatenate([self.whole[: self._kept], *(block.reshape(-1) for block in blocks)]))
+
+    def _hold(self, memory: NDArray[np.int64]) -> None:
+        self.whole = memory
+        self.numbers = memory.view(np.float64)
+        self.registers = self.numbers[: self.work].reshape(-1, self.width)
 
 
-def _regrown(block: NDArray[Any], rings: Rings, slots: int, more: int) -> NDArray[Any]:
+def _regrown(block: NDArray[np.int64], rings: Rings, slots: int, more: int) -> NDArray[np.int64]:
     """The block of an instruction with longer rings, the oldest row of each first."""
-    grown = np.zeros((len(block), rings.size(more)))
-    old, new = block.view(np.int64), grown.view(np.int64)
-    new[:, 1 : rings.header] = old[:, 1 : rings.header]
-    turned = (old[:, :1] + np.arange(slots)) % slots
+    grown = np.zeros((len(block), rings.size(more)), np.int64)
+    grown[:, 1 : rings.header] = block[:, 1 : rings.header]
+    turned = (block[:, :1] + np.arange(slots)) % slots
     for k in range(rings.circular + rings.flat):
-        part = old[:, rings.header + k * slots : rings.header + (k + 1) * slots]
+        part = block[:, rings.header + k * slots : rings.header + (k + 1) * slots]
         start = rings.header + k * more
-        new[:, start : start + slots] = np.take_along_axis(part, turned, 1) if k < rings.circular else part
+        grown[:, start : start + slots] = np.take_along_axis(part, turned, 1) if k < rings.circular else part
     return grown

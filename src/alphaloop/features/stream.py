@@ -97,7 +97,7 @@ class FeatureStream:
     def save(self) -> bytes:
         """Everything that is remembered; `restore` goes on from it to the same bits."""
         state = self._runner.state
-        body = state.newest_ns.astype("<i8").tobytes() + state.whole.astype("<i8").tobytes()
+        body = state.newest_ns.astype("<i8").tobytes() + state.kept.astype("<i8").tobytes()
         header = {
             "layout": LAYOUT,
             "feature_set": self.features.hash,
@@ -127,7 +127,7 @@ class FeatureStream:
         numbers = np.frombuffer(body, "<i8").astype(np.int64)
         count = len(header["symbols"])
         try:
-            stream._runner.state.load(numbers[count:].view(np.float64), numbers[:count].copy(), header["slots"])
+            stream._runner.state.load(numbers[count:], numbers[:count].copy(), header["slots"])
         except ValueError as error:
             raise ModelCompatibilityError(f"feature state is damaged: {error}; warm up a new stream") from None
         return stream

@@ -22,23 +22,23 @@ C2, C4, C6, C8, C10, C12, C14 = (
 
 
 @kernel
-def calendar(op, time, period, origin, start, end, out, n):
+def calendar(op, regs, imem, time, period, origin, start, end, out, n):
     """Where in its `period` each time is, as a point on a circle, or whether it is in ``[start, end)`` of it."""
     # Neighbours are mostly of the same period, which takes no division to see.
     begin = origin
     for i in range(n):
-        if not 0 <= time[i] - begin < period:
-            begin = time[i] - (time[i] - origin) % period
-        out[i] = time[i] - begin
+        if not 0 <= imem[time + i] - begin < period:
+            begin = imem[time + i] - (imem[time + i] - origin) % period
+        regs[out, i] = imem[time + i] - begin
     if op == SESSION:
         for i in range(n):
-            at = out[i]
+            at = regs[out, i]
             inside = start <= at < end if start < end else (at >= start or at < end)
-            out[i] = 1.0 if inside else 0.0
+            regs[out, i] = 1.0 if inside else 0.0
     else:
         quarter = 1 if op == COSINE else 0
         for i in range(n):
-            out[i] = sine(4.0 * (out[i] / period), quarter)
+            regs[out, i] = sine(4.0 * (regs[out, i] / period), quarter)
 
 
 @kernel

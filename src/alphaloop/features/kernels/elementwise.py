@@ -28,98 +28,98 @@ ROOT_HALF_BITS = 0x3FE6A09E667F3BCD
 
 
 @kernel
-def elementwise(op, x, y, z, lower, upper, out, n):
-    """Write the first `n` values of operator `op` on the operands `x`, `y`, `z` to `out`."""
+def elementwise(op, regs, x, y, z, lower, upper, out, n):
+    """Write `n` values of operator `op` on the registers `x`, `y`, `z` to register `out`."""
     if op < LT:
-        arithmetic(op, x, y, lower, upper, out, n)
+        arithmetic(op, regs, x, y, lower, upper, out, n)
     elif op < NEG:
-        logic(op, x, y, z, out, n)
+        logic(op, regs, x, y, z, out, n)
     else:
-        function(op, x, out, n)
+        function(op, regs, x, out, n)
 
 
 @kernel
-def arithmetic(op, x, y, lower, upper, out, n):
+def arithmetic(op, regs, x, y, lower, upper, out, n):
     """Sums, products and bounds."""
     if op == ADD:
         for i in range(n):
-            out[i] = _finite(x[i] + y[i])
+            regs[out, i] = _finite(regs[x, i] + regs[y, i])
     elif op == SUB:
         for i in range(n):
-            out[i] = _finite(x[i] - y[i])
+            regs[out, i] = _finite(regs[x, i] - regs[y, i])
     elif op == MUL:
         for i in range(n):
-            out[i] = _finite(x[i] * y[i])
+            regs[out, i] = _finite(regs[x, i] * regs[y, i])
     elif op == DIV:
         for i in range(n):
-            out[i] = _finite(x[i] / y[i])
+            regs[out, i] = _finite(regs[x, i] / regs[y, i])
     elif op == MINIMUM:
         for i in range(n):
-            out[i] = x[i] + y[i] if _unknown(x[i], y[i]) else (x[i] if x[i] < y[i] else y[i])
+            regs[out, i] = _lesser(regs[x, i], regs[y, i])
     elif op == MAXIMUM:
         for i in range(n):
-            out[i] = x[i] + y[i] if _unknown(x[i], y[i]) else (x[i] if x[i] > y[i] else y[i])
+            regs[out, i] = -_lesser(-regs[x, i], -regs[y, i])
     else:
         for i in range(n):
-            out[i] = lower if x[i] < lower else (upper if x[i] > upper else x[i])
+            regs[out, i] = _between(regs[x, i], lower, upper)
 
 
 @kernel
-def logic(op, x, y, z, out, n):
+def logic(op, regs, x, y, z, out, n):
     """Comparisons and choices: 1 is true, 0 is false, NaN is unknown."""
     if op == LT:
         for i in range(n):
-            out[i] = np.nan if _unknown(x[i], y[i]) else _truth(x[i] < y[i])
+            regs[out, i] = _truth(regs[x, i], regs[y, i], regs[x, i] < regs[y, i])
     elif op == LE:
         for i in range(n):
-            out[i] = np.nan if _unknown(x[i], y[i]) else _truth(x[i] <= y[i])
+            regs[out, i] = _truth(regs[x, i], regs[y, i], regs[x, i] <= regs[y, i])
     elif op == GT:
         for i in range(n):
-            out[i] = np.nan if _unknown(x[i], y[i]) else _truth(x[i] > y[i])
+            regs[out, i] = _truth(regs[x, i], regs[y, i], regs[x, i] > regs[y, i])
     elif op == GE:
         for i in range(n):
-            out[i] = np.nan if _unknown(x[i], y[i]) else _truth(x[i] >= y[i])
+            regs[out, i] = _truth(regs[x, i], regs[y, i], regs[x, i] >= regs[y, i])
     elif op == EQ:
         for i in range(n):
-            out[i] = np.nan if _unknown(x[i], y[i]) else _truth(x[i] == y[i])
+            regs[out, i] = _truth(regs[x, i], regs[y, i], regs[x, i] == regs[y, i])
     elif op == NE:
         for i in range(n):
-            out[i] = np.nan if _unknown(x[i], y[i]) else _truth(x[i] != y[i])
+            regs[out, i] = _truth(regs[x, i], regs[y, i], regs[x, i] != regs[y, i])
     elif op == AND:
         for i in range(n):
-            out[i] = np.nan if _unknown(x[i], y[i]) else _truth(x[i] != 0.0 and y[i] != 0.0)
+            regs[out, i] = _truth(regs[x, i], regs[y, i], regs[x, i] != 0.0 and regs[y, i] != 0.0)
     elif op == OR:
         for i in range(n):
-            out[i] = np.nan if _unknown(x[i], y[i]) else _truth(x[i] != 0.0 or y[i] != 0.0)
+            regs[out, i] = _truth(regs[x, i], regs[y, i], regs[x, i] != 0.0 or regs[y, i] != 0.0)
     else:
         for i in range(n):
-            out[i] = np.nan if _unknown(x[i], x[i]) else (y[i] if x[i] != 0.0 else z[i])
+            regs[out, i] = _choice(regs[x, i], regs[y, i], regs[z, i])
 
 
 @kernel
-def function(op, x, out, n):
+def function(op, regs, x, out, n):
     """Functions of one operand."""
     if op == NEG:
         for i in range(n):
-            out[i] = -x[i]
+            regs[out, i] = -regs[x, i]
     elif op == NOT:
         for i in range(n):
-            out[i] = np.nan if _unknown(x[i], x[i]) else _truth(x[i] == 0.0)
+            regs[out, i] = _truth(regs[x, i], 0.0, regs[x, i] == 0.0)
     elif op == ABS:
         for i in range(n):
-            out[i] = abs(x[i])
+            regs[out, i] = abs(regs[x, i])
     elif op == SIGN:
         for i in range(n):
-            out[i] = x[i] if _unknown(x[i], x[i]) else _truth(x[i] > 0.0) - _truth(x[i] < 0.0)
+            regs[out, i] = _sign(regs[x, i])
     elif op == LOG:
         for i in range(n):
-            out[i] = _log(x[i])
+            regs[out, i] = _log(regs[x, i])
     elif op == EXP:
         for i in range(n):
-            out[i] = _finite(_exp(x[i]))
+            regs[out, i] = _finite(_exp(regs[x, i]))
     else:
         for i in range(n):
-            out[i] = math.sqrt(x[i]) if x[i] >= 0.0 else np.nan
+            regs[out, i] = math.sqrt(regs[x, i]) if regs[x, i] >= 0.0 else np.nan
 
 
 @kernel
@@ -128,13 +128,36 @@ def _finite(value):
 
 
 @kernel
-def _unknown(a, b):
-    return a != a or b != b
+def _lesser(a, b):
+    if a != a or b != b:
+        return np.nan
+    return a if a < b else b
 
 
 @kernel
-def _truth(holds):
+def _between(x, lower, upper):
+    return lower if x < lower else (upper if x > upper else x)
+
+
+@kernel
+def _truth(a, b, holds):
+    if a != a or b != b:
+        return np.nan
     return 1.0 if holds else 0.0
+
+
+@kernel
+def _choice(condition, a, b):
+    if condition != condition:
+        return np.nan
+    return a if condition != 0.0 else b
+
+
+@kernel
+def _sign(x):
+    if x != x:
+        return np.nan
+    return 1.0 if x > 0.0 else (-1.0 if x < 0.0 else 0.0)
 
 
 @kernel

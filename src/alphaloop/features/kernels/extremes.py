@@ -17,7 +17,7 @@ FIRST, COUNT, START, HEADER = 0, 1, 2, 3
 
 
 @kernel
-def extreme_by_rows(x, sign, series, width, state, istate, base, size, out, n):
+def extreme_by_rows(mem, imem, x, sign, series, width, base, size, out, n):
     """Greatest (`sign` 1) or smallest (-1) of the last `width` values.
 
     State: place in the block, whether a whole block came before, extreme of this block so far; of the block, what came
@@ -25,70 +25,70 @@ def extreme_by_rows(x, sign, series, width, state, istate, base, size, out, n):
     """
     i = 0
     while i < n:
-        s = series[i]
+        s = imem[series + i]
         at = base + s * size
         block = at + ROWS_HEADER
-        place, seen, best = istate[at + PLACE], istate[at + SEEN], state[at + BEST]
-        while i < n and series[i] == s:
-            value = sign * x[i]
+        place, seen, best = imem[at + PLACE], imem[at + SEEN], mem[at + BEST]
+        while i < n and imem[series + i] == s:
+            value = sign * mem[x + i]
             if value != value:
                 place = seen = 0
-                out[i] = np.nan
+                mem[out + i] = np.nan
                 i += 1
                 continue
             best = value if place == 0 or value > best else best
-            state[block + place] = value
+            mem[block + place] = value
             place += 1
             if place < width:
-                end = state[block + place]
-                out[i] = sign * (end if end > best else best) if seen else np.nan
+                end = mem[block + place]
+                mem[out + i] = sign * (end if end > best else best) if seen else np.nan
             else:
-                out[i] = sign * best
+                mem[out + i] = sign * best
                 for j in range(block + width - 2, block, -1):
-                    state[j] = state[j + 1] if state[j + 1] > state[j] else state[j]
+                    mem[j] = mem[j + 1] if mem[j + 1] > mem[j] else mem[j]
                 place, seen = 0, 1
             i += 1
-        istate[at + PLACE], istate[at + SEEN], state[at + BEST] = place, seen, best
+        imem[at + PLACE], imem[at + SEEN], mem[at + BEST] = place, seen, best
 
 
 @kernel
-def extreme_by_time(x, sign, series, time, width, slots, state, istate, base, size, out, begin, n):
+def extreme_by_time(mem, imem, x, sign, series, time, width, slots, base, size, out, begin, n):
     """Greatest (`sign` 1) or smallest (-1) of ``(t - width, t]``; returns the row at which the queue is full, or `n`.
 
     START is the time before which nothing whole is known, plus one so that zero can say that the series has not begun.
     """
     i = begin
     while i < n:
-        s = series[i]
+        s = imem[series + i]
         at = base + s * size
         values = at + HEADER
         times = values + slots
-        first, count, start = istate[at + FIRST], istate[at + COUNT], istate[at + START]
+        first, count, start = imem[at + FIRST], imem[at + COUNT], imem[at + START]
         full = False
-        while i < n and series[i] == s:
-            value, now = sign * x[i], time[i]
+        while i < n and imem[series + i] == s:
+            value, now = sign * mem[x + i], imem[time + i]
             if value != value:
                 start, count = now + 1, 0
-                out[i] = np.nan
+                mem[out + i] = np.nan
                 i += 1
                 continue
-            while count > 0 and istate[times + first] <= now - width:
+            while count > 0 and imem[times + first] <= now - width:
                 first = first + 1 if first + 1 < slots else 0
                 count -= 1
             last = _place(first, count - 1, slots)
-            while count > 0 and state[values + last] <= value:
+            while count > 0 and mem[values + last] <= value:
                 count -= 1
                 last = last - 1 if last > 0 else slots - 1
             if count == slots:
                 full = True
                 break
             last = _place(first, count, slots)
-            state[values + last], istate[times + last] = value, now
+            mem[values + last], imem[times + last] = value, now
             count += 1
             start = now + 1 if start == 0 else start
-            out[i] = sign * state[values + first] if now - start + 1 >= width else np.nan
+            mem[out + i] = sign * mem[values + first] if now - start + 1 >= width else np.nan
             i += 1
-        istate[at + FIRST], istate[at + COUNT], istate[at + START] = first, count, start
+        imem[at + FIRST], imem[at + COUNT], imem[at + START] = first, count, start
         if full:
             return i
     return n

@@ -27,21 +27,24 @@ from alphaloop.features.kernels.totals import total_by_rows, total_by_time
 BLOCK = 512
 """Rows that a program runs over before it goes to the next; its registers for as many stay in the processor's cache."""
 
-# Fields of an instruction.
+# Fields of an instruction. X to OUT_4 are registers, as places in memory, or, of instructions in BY_NUMBER, as numbers
+# (an absent output is negative); SERIES and TIME are the places of the rows of its domain, BASE that of its state;
+# A to D are settings.
 KIND, OP, DOMAIN, X, Y, Z = 0, 1, 2, 3, 4, 5
 OUT, OUT_2, OUT_3, OUT_4 = 6, 7, 8, 9
 A, B, C, D = 10, 11, 12, 13
-BASE, SIZE, SLOTS = 14, 15, 16
-FIELDS = 17
+BASE, SIZE, SLOTS, SERIES, TIME = 14, 15, 16, 17, 18
+FIELDS = 19
 
 # Kinds of instruction.
 LOAD, EMIT, ELEMENTWISE, RECURSIVE, CALENDAR, SPECTRUM = 0, 1, 2, 3, 4, 5
 BUCKET, FRAME, HOLD, OTHER = 6, 7, 8, 9
 MOMENTS_ROWS, TOTAL_ROWS, EXTREME_ROWS = 10, 11, 12
+BY_NUMBER = (LOAD, EMIT, ELEMENTWISE, CALENDAR)
 # From here on a ring of rows by time may be full, so that the machine has to stop and come back.
 MOMENTS_TIME, TOTAL_TIME, EXTREME_TIME, QUANTILE, SLOPE, AUTOCORR = 20, 21, 22, 23, 24, 25
 
-# Rows of the work area of a domain.
+# What memory holds of the rows of a domain, one stretch each.
 W_SERIES, W_TIME, W_FLAGS, W_STOPS = 0, 1, 2, 3
 WORK_ROWS = 4
 
@@ -54,9 +57,8 @@ LARGEST_FLOAT32 = 3.4028234663852886e38
 
 def _fingerprint() -> int:
     """A number that changes with any kernel file."""
-    folder = Path(__file__).parent
     digest = blake2b(digest_size=7)
-    for path in sorted(folder.glob("*.py")):
+    for path in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(path.read_bytes())
     return int.from_bytes(digest.digest(), "big")
 
@@ -66,7 +68,7 @@ def _build(fingerprint):
     # fingerprint, a variable of the closure, is part of the cache's key and makes a change of any kernel count.
     @njit(nogil=True, cache=True, error_model="numpy")
     def run(
-        code, scalars, pool, state, istate, regs, work, counts, cursor,
+        code, scalars, pool, regs, mem, imem, work, width, counts, cursor,
         columns, times, series, fixed, n_rows, out32, out64, target, scatter, offset,
     ):  # fmt: skip
         """Run the program over rows `cursor` to `n_rows`; returns -1, or the instruction whose ring is full."""
@@ -75,29 +77,30 @@ def _build(fingerprint):
         while cursor[NEXT_ROW] < n_rows:
             first = cursor[NEXT_ROW]
             if cursor[NEXT_OP] == 0:
-                begin_block(work, counts, times, series, fixed, first, min(BLOCK, n_rows - first))
+                begin_block(imem, work, width, counts, times, series, fixed, first, min(BLOCK, n_rows - first))
             for op in range(cursor[NEXT_OP], code.shape[0]):
-                c = code[op]
-                n = counts[c[DOMAIN]]
+                n = counts[code[op, DOMAIN]]
                 if n == 0:
                     continue
-                kind = c[KIND]
+                kind = code[op, KIND]
+                x, out = code[op, X], code[op, OUT]
                 if kind == ELEMENTWISE:
-                    elementwise(
-                        c[OP], regs[c[X]], regs[c[Y]], regs[c[Z]], scalars[op, 0], scalars[op, 1], regs[c[OUT]], n
-                    )
+                    y, z, lower, upper = code[op, Y], code[op, Z], scalars[op, 0], scalars[op, 1]
+                    elementwise(code[op, OP], regs, x, y, z, lower, upper, out, n)
                 elif kind == EMIT:
-                    emit(regs[c[X]], c[A], out32, out64, target, scatter, first, offset, n)
+                    emit(regs, x, code[op, A], out32, out64, target, scatter, first, offset, n)
                 elif kind == LOAD:
-                    load(columns[c[A]], first, regs[c[OUT]], n)
+                    load(columns, code[op, A], first, regs, out, n)
                 elif kind >= MOMENTS_TIME:
-                    row = step_window(c, scalars[op], regs, work[c[DOMAIN]], state, istate, cursor[NEXT_AT], n)
+                    row = step_window(code, op, scalars, mem, imem, x, out, cursor[NEXT_AT], n)
                     if row < n:
                         cursor[NEXT_OP], cursor[NEXT_AT] = op, row
                         return op
                     cursor[NEXT_AT] = 0
+                elif kind >= MOMENTS_ROWS:
+                    step_rows(code, op, scalars, mem, imem, x, out, n)
                 else:
-                    step(c, scalars[op], pool, regs, work, counts, state, istate, n)
+                    step(code, op, scalars, pool, regs, mem, imem, x, out, work, width, counts, n)
             cursor[NEXT_ROW], cursor[NEXT_OP] = first + counts[0], 0
         return -1
 
@@ -105,106 +108,94 @@ def _build(fingerprint):
 
 
 @njit(nogil=True, error_model="numpy")
-def step(c, scalars, pool, regs, work, counts, state, istate, n):
-    """Run one instruction that cannot stop half way."""
-    kind, base, size = c[KIND], c[BASE], c[SIZE]
-    here = work[c[DOMAIN]]
-    series, time = here[W_SERIES], here[W_TIME]
-    x, out = regs[c[X]], regs[c[OUT]]
-    if kind == MOMENTS_ROWS:
-        moments_by_rows(
-            c[OP], x, series, c[A], state, istate, base, size, regs, c[OUT], c[OUT_2], c[OUT_3], c[OUT_4], n
-        )
-    elif kind == TOTAL_ROWS:
-        total_by_rows(x, series, c[A], state, istate, base, size, out, n)
-    elif kind == EXTREME_ROWS:
-        extreme_by_rows(x, scalars[0], series, c[A], state, istate, base, size, out, n)
-    elif kind == RECURSIVE:
-        recursive(c[OP], x, series, c[A], scalars[0], state, istate, base, size, out, n)
+def step(code, op, scalars, pool, regs, mem, imem, x, out, work, width, counts, n):
+    """Run one instruction that is neither about one row nor about a window."""
+    kind, base, size = code[op, KIND], code[op, BASE], code[op, SIZE]
+    series, time = code[op, SERIES], code[op, TIME]
+    a, b, c, d = code[op, A], code[op, B], code[op, C], code[op, D]
+    bars = work + a * WORK_ROWS * width
+    if kind == RECURSIVE:
+        recursive(mem, imem, code[op, OP], x, series, a, scalars[op, 0], base, size, out, n)
     elif kind == CALENDAR:
-        calendar(c[OP], time, c[A], c[B], c[C], c[D], out, n)
+        calendar(code[op, OP], regs, imem, time, a, b, c, d, out, n)
     elif kind == SPECTRUM:
-        band_power(x, c[A], c[B], series, c[C], c[D], pool, state, istate, base, size, out, n)
+        band_power(mem, imem, x, a, b, series, c, d, pool, base, size, out, n)
     elif kind == BUCKET:
-        bars = work[c[A]]
-        counts[c[A]] = bucket(
-            series,
-            time,
-            c[B],
-            c[C],
-            state,
-            istate,
-            base,
-            size,
-            bars[W_FLAGS],
-            bars[W_STOPS],
-            bars[W_SERIES],
-            bars[W_TIME],
-            n,
-        )
+        counts[a] = bucket(mem, imem, series, time, b, c, base, size, bars, width, n)
     elif kind == FRAME:
-        frame(c[OP], x, series, work[c[A], W_FLAGS], state, base, size, out, n)
+        frame(mem, imem, code[op, OP], x, series, bars + W_FLAGS * width, base, size, out, n)
     elif kind == HOLD:
-        hold(x, series, work[c[A], W_STOPS], work[c[A], W_SERIES], state, istate, base, size, out, n)
+        hold(mem, imem, x, series, bars + W_STOPS * width, bars + W_SERIES * width, base, size, out, n)
     else:
-        other(x, series, time, c[A], c[B], state, istate, base, size, out, n)
+        other(mem, imem, x, series, time, a, b, base, size, out, n)
 
 
 @njit(nogil=True, error_model="numpy")
-def step_window(c, scalars, regs, here, state, istate, at, n):
+def step_rows(code, op, scalars, mem, imem, x, out, n):
+    """Run one instruction over a window of rows."""
+    kind, base, size = code[op, KIND], code[op, BASE], code[op, SIZE]
+    series, width = code[op, SERIES], code[op, A]
+    if kind == MOMENTS_ROWS:
+        std, skew, kurtosis = code[op, OUT_2], code[op, OUT_3], code[op, OUT_4]
+        moments_by_rows(mem, imem, code[op, OP], x, series, width, base, size, out, std, skew, kurtosis, n)
+    elif kind == TOTAL_ROWS:
+        total_by_rows(mem, imem, x, series, width, base, size, out, n)
+    else:
+        extreme_by_rows(mem, imem, x, scalars[op, 0], series, width, base, size, out, n)
+
+
+@njit(nogil=True, error_model="numpy")
+def step_window(code, op, scalars, mem, imem, x, out, at, n):
     """Run one instruction over a window from row `at`; returns `n`, or the row at which its ring is full."""
-    kind, base, size, slots = c[KIND], c[BASE], c[SIZE], c[SLOTS]
-    timed, width = c[A], c[B]
-    series, time = here[W_SERIES], here[W_TIME]
-    x, out = regs[c[X]], regs[c[OUT]]
+    kind, base, size, slots = code[op, KIND], code[op, BASE], code[op, SIZE], code[op, SLOTS]
+    series, time, timed, width = code[op, SERIES], code[op, TIME], code[op, A], code[op, B]
     if kind == EXTREME_TIME:
-        return extreme_by_time(x, scalars[0], series, time, width, slots, state, istate, base, size, out, at, n)
+        return extreme_by_time(mem, imem, x, scalars[op, 0], series, time, width, slots, base, size, out, at, n)
     if kind == QUANTILE:
-        return quantile(x, scalars[0], series, time, timed, width, slots, state, istate, base, size, out, at, n)
+        return quantile(mem, imem, x, scalars[op, 0], series, time, timed, width, slots, base, size, out, at, n)
     if kind == TOTAL_TIME:
-        return total_by_time(x, series, time, width, slots, state, istate, base, size, out, at, n)
+        return total_by_time(mem, imem, x, series, time, width, slots, base, size, out, at, n)
     if kind == SLOPE:
-        return slope(x, series, time, timed, width, slots, state, istate, base, size, out, at, n)
+        return slope(mem, imem, x, series, time, timed, width, slots, base, size, out, at, n)
     if kind == AUTOCORR:
-        return autocorr(x, c[C], series, time, timed, width, slots, state, istate, base, size, out, at, n)
-    return moments_by_time(
-        x, series, time, width, slots, state, istate, base, size, regs, c[OUT], c[OUT_2], c[OUT_3], c[OUT_4], at, n
-    )
+        return autocorr(mem, imem, x, code[op, C], series, time, timed, width, slots, base, size, out, at, n)
+    std, skew, kurtosis = code[op, OUT_2], code[op, OUT_3], code[op, OUT_4]
+    return moments_by_time(mem, imem, x, series, time, width, slots, base, size, out, std, skew, kurtosis, at, n)
 
 
 @njit(nogil=True, error_model="numpy")
-def begin_block(work, counts, times, series, fixed, first, n):
-    """Put time and series of the next `n` rows into the work area of the rows themselves."""
+def begin_block(imem, work, width, counts, times, series, fixed, first, n):
+    """Put time and series of the next `n` rows where the instructions look for them."""
     counts[:] = 0
     counts[0] = n
     for i in range(n):
-        work[0, W_TIME, i] = times[first + i]
-        work[0, W_SERIES, i] = series[first + i] if fixed < 0 else fixed
+        imem[work + W_TIME * width + i] = times[first + i]
+        imem[work + W_SERIES * width + i] = series[first + i] if fixed < 0 else fixed
 
 
 @njit(nogil=True, error_model="numpy")
-def load(column, first, out, n):
+def load(columns, column, first, regs, out, n):
     """Copy the next `n` values of an input column; what is not a number of usable size becomes NaN."""
     for i in range(n):
-        value = column[first + i]
-        out[i] = value if abs(value) <= LARGEST else np.nan
+        value = columns[column, first + i]
+        regs[out, i] = value if abs(value) <= LARGEST else np.nan
 
 
 @njit(nogil=True, error_model="numpy")
-def emit(x, feature, out32, out64, target, scatter, first, offset, n):
+def emit(regs, x, feature, out32, out64, target, scatter, first, offset, n):
     """Write one feature of `n` rows, in order from `offset`, or each to its `target` (a negative one is left out)."""
     if out64.shape[0] > 0:
         for i in range(n):
             row = target[first + i] if scatter else offset + first + i
             if row >= 0:
-                out64[feature, row] = x[i]
+                out64[feature, row] = regs[x, i]
     elif scatter:
         for i in range(n):
             if target[first + i] >= 0:
-                out32[feature, target[first + i]] = x[i] if abs(x[i]) <= LARGEST_FLOAT32 else np.nan
+                out32[feature, target[first + i]] = regs[x, i] if abs(regs[x, i]) <= LARGEST_FLOAT32 else np.nan
     else:
         for i in range(n):
-            out32[feature, offset + first + i] = x[i] if abs(x[i]) <= LARGEST_FLOAT32 else np.nan
+            out32[feature, offset + first + i] = regs[x, i] if abs(regs[x, i]) <= LARGEST_FLOAT32 else np.nan
 
 
 run = _build(_fingerprint())

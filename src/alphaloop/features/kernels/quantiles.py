@@ -15,49 +15,49 @@ PLACE, COUNT, START, HEADER = 0, 1, 2, 3
 
 
 @kernel
-def quantile(x, share, series, time, timed, width, slots, state, istate, base, size, out, begin, n):
+def quantile(mem, imem, x, share, series, time, timed, width, slots, base, size, out, begin, n):
     """The `share`-quantile, linear between neighbours; returns the row at which the ring is full, or `n`.
 
     START is the time before which nothing whole is known, plus one; rows alone need only their count.
     """
     for i in range(begin, n):
-        at = base + series[i] * size
+        at = base + imem[series + i] * size
         ring = at + HEADER
         ordered = ring + 2 * slots
-        place, count = istate[at + PLACE], istate[at + COUNT]
-        value, now = x[i], time[i]
-        while count > 0 and (istate[ring + slots + place] <= now - width if timed else count == width):
-            remove(state, ordered, count, state[ring + place])
+        place, count = imem[at + PLACE], imem[at + COUNT]
+        value, now = mem[x + i], imem[time + i]
+        while count > 0 and (imem[ring + slots + place] <= now - width if timed else count == width):
+            remove(mem, ordered, count, mem[ring + place])
             count -= 1
             place = place + 1 if place + 1 < slots else 0
-        istate[at + PLACE], istate[at + COUNT] = place, count
+        imem[at + PLACE], imem[at + COUNT] = place, count
         if count == slots:
             return i
-        if value != value or istate[at + START] == 0:
-            istate[at + START] = now + 1
+        if value != value or imem[at + START] == 0:
+            imem[at + START] = now + 1
         if value != value:
-            istate[at + COUNT] = 0
-            out[i] = np.nan
+            imem[at + COUNT] = 0
+            mem[out + i] = np.nan
             continue
         last = place + count
         last = last - slots if last >= slots else last
-        state[ring + last] = value
-        istate[ring + slots + last] = now
-        insert(state, ordered, count, value)
+        mem[ring + last] = value
+        imem[ring + slots + last] = now
+        insert(mem, ordered, count, value)
         count += 1
-        istate[at + COUNT] = count
-        whole = now - istate[at + START] + 1 >= width if timed else count == width
-        out[i] = between(state, ordered, count, share) if whole else np.nan
+        imem[at + COUNT] = count
+        whole = now - imem[at + START] + 1 >= width if timed else count == width
+        mem[out + i] = between(mem, ordered, count, share) if whole else np.nan
     return n
 
 
 @kernel
-def lower_bound(state, ordered, count, value):
+def lower_bound(mem, ordered, count, value):
     """How many of the sorted values are below `value`."""
     low, high = 0, count
     while low < high:
         middle = (low + high) // 2
-        if state[ordered + middle] < value:
+        if mem[ordered + middle] < value:
             low = middle + 1
         else:
             high = middle
@@ -65,27 +65,27 @@ def lower_bound(state, ordered, count, value):
 
 
 @kernel
-def remove(state, ordered, count, value):
+def remove(mem, ordered, count, value):
     """Close the gap that `value` leaves in the sorted values."""
-    for j in range(ordered + lower_bound(state, ordered, count, value), ordered + count - 1):
-        state[j] = state[j + 1]
+    for j in range(ordered + lower_bound(mem, ordered, count, value), ordered + count - 1):
+        mem[j] = mem[j + 1]
 
 
 @kernel
-def insert(state, ordered, count, value):
+def insert(mem, ordered, count, value):
     """Open a gap among the sorted values and put `value` there."""
-    target = ordered + lower_bound(state, ordered, count, value)
+    target = ordered + lower_bound(mem, ordered, count, value)
     for j in range(ordered + count, target, -1):
-        state[j] = state[j - 1]
-    state[target] = value
+        mem[j] = mem[j - 1]
+    mem[target] = value
 
 
 @kernel
-def between(state, ordered, count, share):
+def between(mem, ordered, count, share):
     """Quantile of sorted values (Hyndman and Fan, type 7)."""
     position = share * (count - 1)
     below = math.floor(position)
-    low = state[ordered + below]
+    low = mem[ordered + below]
     if below + 1 >= count:
         return low
-    return low + (position - below) * (state[ordered + below + 1] - low)
+    return low + (position - below) * (mem[ordered + below + 1] - low)

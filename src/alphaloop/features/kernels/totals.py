@@ -1,4 +1,4 @@
-"""Sums over a window, exact where the values are whole numbers.
+"""Sums over a window, exact where the values are running numbers.
 
 The running sum is made again from the ring when it is old, and when the magnitudes in the window have become small
 beside what has passed through it.
@@ -20,97 +20,97 @@ RENEW_SHARE = 1e-3
 
 
 @kernel
-def total_by_rows(x, series, width, state, istate, base, size, out, n):
+def total_by_rows(mem, imem, x, series, width, base, size, out, n):
     """Sum of the last `width` values."""
     renew = max(width, RENEW_ROWS)
     i = 0
     while i < n:
-        s = series[i]
+        s = imem[series + i]
         at = base + s * size
         ring = at + HEADER
-        place, count, age = istate[at + PLACE], istate[at + COUNT], istate[at + AGE]
-        whole, magnitude, peak = state[at + SUM], state[at + SIZE], state[at + PEAK]
-        while i < n and series[i] == s:
-            value = x[i]
+        place, count, age = imem[at + PLACE], imem[at + COUNT], imem[at + AGE]
+        running, magnitude, peak = mem[at + SUM], mem[at + SIZE], mem[at + PEAK]
+        while i < n and imem[series + i] == s:
+            value = mem[x + i]
             if value != value:
                 count = 0
             elif count < width:
-                whole = value if count == 0 else whole + value
+                running = value if count == 0 else running + value
                 magnitude = abs(value) if count == 0 else magnitude + abs(value)
                 peak = 0.0 if count == 0 else peak
                 count += 1
                 age = 0
             else:
-                old = state[ring + place]
-                whole += value - old
+                old = mem[ring + place]
+                running += value - old
                 magnitude += abs(value) - abs(old)
                 age += 1
-            state[ring + place] = value
+            mem[ring + place] = value
             place = place + 1 if place + 1 < width else 0
             peak = magnitude if magnitude > peak else peak
             if count == width and (age >= renew or not magnitude >= RENEW_SHARE * peak):
-                whole, magnitude = renewed(state, ring, 0, width, width)
+                running, magnitude = renewed(mem, ring, 0, width, width)
                 peak, age = magnitude, 0
-            out[i] = whole if count == width and abs(whole) <= LARGEST else np.nan
+            mem[out + i] = running if count == width and abs(running) <= LARGEST else np.nan
             i += 1
-        istate[at + PLACE], istate[at + COUNT], istate[at + AGE] = place, count, age
-        state[at + SUM], state[at + SIZE], state[at + PEAK] = whole, magnitude, peak
+        imem[at + PLACE], imem[at + COUNT], imem[at + AGE] = place, count, age
+        mem[at + SUM], mem[at + SIZE], mem[at + PEAK] = running, magnitude, peak
 
 
 @kernel
-def total_by_time(x, series, time, width, slots, state, istate, base, size, out, begin, n):
+def total_by_time(mem, imem, x, series, time, width, slots, base, size, out, begin, n):
     """Sum of ``(t - width, t]``; returns the row at which the ring is full, or `n`.
 
     START is the time before which nothing whole is known, plus one so that zero can say that the series has not begun.
     """
     for i in range(begin, n):
-        at = base + series[i] * size
+        at = base + imem[series + i] * size
         ring = at + HEADER
-        value, now = x[i], time[i]
-        place, count = istate[at + PLACE], istate[at + COUNT]
-        whole, magnitude = state[at + SUM], state[at + SIZE]
-        while count > 0 and istate[ring + slots + place] <= now - width:
-            whole -= state[ring + place]
-            magnitude -= abs(state[ring + place])
+        value, now = mem[x + i], imem[time + i]
+        place, count = imem[at + PLACE], imem[at + COUNT]
+        running, magnitude = mem[at + SUM], mem[at + SIZE]
+        while count > 0 and imem[ring + slots + place] <= now - width:
+            running -= mem[ring + place]
+            magnitude -= abs(mem[ring + place])
             count -= 1
             place = place + 1 if place + 1 < slots else 0
-        istate[at + PLACE], istate[at + COUNT] = place, count
-        state[at + SUM], state[at + SIZE] = whole, magnitude
+        imem[at + PLACE], imem[at + COUNT] = place, count
+        mem[at + SUM], mem[at + SIZE] = running, magnitude
         if count == slots:
             return i
-        if value != value or istate[at + START] == 0:
-            istate[at + START] = now + 1
+        if value != value or imem[at + START] == 0:
+            imem[at + START] = now + 1
         if value != value:
-            istate[at + COUNT] = 0
-            out[i] = np.nan
+            imem[at + COUNT] = 0
+            mem[out + i] = np.nan
             continue
         last = place + count
         last = last - slots if last >= slots else last
-        state[ring + last], istate[ring + slots + last] = value, now
-        peak, age = state[at + PEAK], istate[at + AGE] + 1
+        mem[ring + last], imem[ring + slots + last] = value, now
+        peak, age = mem[at + PEAK], imem[at + AGE] + 1
         if count == 0:
-            whole = magnitude = peak = 0.0
+            running = magnitude = peak = 0.0
             age = 0
         count += 1
-        whole += value
+        running += value
         magnitude += abs(value)
         peak = magnitude if magnitude > peak else peak
         if age >= max(count, RENEW_ROWS) or not magnitude >= RENEW_SHARE * peak:
-            whole, magnitude = renewed(state, ring, place, count, slots)
+            running, magnitude = renewed(mem, ring, place, count, slots)
             peak, age = magnitude, 0
-        istate[at + COUNT], istate[at + AGE] = count, age
-        state[at + SUM], state[at + SIZE], state[at + PEAK] = whole, magnitude, peak
-        old_enough = now - istate[at + START] + 1 >= width
-        out[i] = whole if old_enough and abs(whole) <= LARGEST else np.nan
+        imem[at + COUNT], imem[at + AGE] = count, age
+        mem[at + SUM], mem[at + SIZE], mem[at + PEAK] = running, magnitude, peak
+        old_enough = now - imem[at + START] + 1 >= width
+        mem[out + i] = running if old_enough and abs(running) <= LARGEST else np.nan
     return n
 
 
 @kernel
-def renewed(state, ring, place, count, slots):
+def renewed(mem, ring, place, count, slots):
     """Sum of the values of the ring and of their magnitudes."""
-    whole = magnitude = 0.0
+    running = magnitude = 0.0
     for j in range(place, place + count):
-        value = state[ring + (j if j < slots else j - slots)]
-        whole += value
+        value = mem[ring + (j if j < slots else j - slots)]
+        running += value
         magnitude += abs(value)
-    return whole, magnitude
+    return running, magnitude
