@@ -16,6 +16,7 @@ from alphaloop.trading.policy import choose
 from alphaloop.training.recipe import ThresholdSettings
 
 NEVER = 1.0
+BELOW_ALL = 1e-3
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,7 @@ def choose_threshold(
     rows = _Entries.of(probabilities, validation, sides, policy)
     steps = _steps(rows.confidence, settings)
     if not steps:
-        return Threshold(NEVER, 0.0, 0, False, NEVER - 1e-3, NEVER, ())
+        return Threshold(NEVER, 0.0, 0, False, NEVER - BELOW_ALL, NEVER, ())
     points = [rows.value(low, high, settings.overlapping) for low, high in steps]
     enough = [place for place, point in enumerate(points) if point.trades >= settings.min_trades]
     best = max(enough or range(len(points)), key=lambda place: (points[place].net_value, points[place].threshold))
@@ -179,14 +180,21 @@ def _runs(symbol: NDArray[np.signedinteger]) -> list[tuple[int, int]]:
 
 
 def _steps(confidence: NDArray[np.float64], settings: ThresholdSettings) -> list[tuple[float, float]]:
-    """Gaps (low, high] between neighbouring confidences to try: half evenly spread, half towards the surest rows."""
+    """Gaps (low, high] between neighbouring confidences to try: half evenly spread, half towards the surest rows.
+
+    Near each wanted place the widest gap is taken: among many rows the next gap may be narrower than float32 can tell.
+    """
     levels = np.unique(confidence)[::-1]
     if not len(levels):
         return []
     ranked = np.sort(confidence)[::-1]
     n, half = len(ranked), max(1, settings.candidates // 2)
     counts = np.concatenate([np.geomspace(min(settings.min_trades, n), n, half), np.linspace(1, n, half)])
-    highs = np.unique(ranked[np.clip(np.round(counts).astype(np.int64) - 1, 0, n - 1)])
-    places = np.searchsorted(-levels, -highs)
-    below = [levels[place + 1] if place + 1 < len(levels) else levels[place] - 1e-3 for place in places]
-    return [(float(low), float(high)) for low, high in zip(below, highs, strict=True)]
+    wanted = np.unique(ranked[np.clip(np.round(counts).astype(np.int64) - 1, 0, n - 1)])
+    lows = np.append(levels[1:], levels[-1] - BELOW_ALL)
+    reach = len(levels) // (4 * settings.candidates)
+    places = set()
+    for place in np.searchsorted(-levels, -wanted).tolist():
+        near = slice(max(0, place - reach), place + reach + 1)
+        places.add(near.start + int(np.argmax(levels[near] - lows[near])))
+    return [(float(lows[place]), float(levels[place])) for place in sorted(places)]

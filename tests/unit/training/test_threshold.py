@@ -122,3 +122,12 @@ def test_equal_probabilities_are_taken_together(dataset_of):
     found = choose_threshold(p, dataset, dataset.sides, POLICY, ALL)
     for point in found.curve:
         assert point.trades == brute_force(dataset, p, point.threshold, True)[1]
+
+
+def test_among_many_rows_a_wide_gap_is_chosen(dataset_of):
+    """A gap that float32 cannot see would let the last bit decide."""
+    dataset = dataset_of(n=40_000)
+    p = probabilities(dataset)
+    found = choose_threshold(p, dataset, dataset.sides, POLICY, APART.model_copy(update={"candidates": 100}))
+    gaps = np.diff(np.unique(p.max(axis=1)))
+    assert found.high - found.low > 4 * np.median(gaps)
