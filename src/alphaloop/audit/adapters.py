@@ -104,6 +104,7 @@ def load_subject(source: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
     reference = Reference(source["place"], source["name"], source["is_file"])
     found = find_object(load_module(reference), reference)
     if source["kind"] == "label":
+        _cache_compiled(None)
         return _label(found, source), {"kind": "label"}
     described = _ours(found)
     if described is not None:
@@ -151,14 +152,20 @@ def _label(found: Any, source: dict[str, Any]) -> LabelSubject:
 
 
 def _cache_compiled(module: Any) -> None:
-    """Let functions compiled by numba be compiled once and not in every child."""
-    if module is None or "numba" not in sys.modules:
+    """Let functions compiled by numba be compiled once, and numba itself start once, and not in every child."""
+    if "numba" not in sys.modules:
         return
+    import numba
     from numba.core.dispatcher import Dispatcher
 
-    for value in list(vars(module).values()):
+    numba.njit(_first)(np.ones(2))
+    for value in list(vars(module).values()) if module is not None else []:
         if isinstance(value, Dispatcher):
             try:
                 value.enable_caching()
             except RuntimeError:
                 continue
+
+
+def _first(values: Any) -> Any:
+    return values[0] + 1.0

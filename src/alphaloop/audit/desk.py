@@ -5,22 +5,30 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+
+import polars as pl
 
 from alphaloop.audit.certificate import certify, source_hash
+from alphaloop.audit.feature_sets import audit_feature_set
 from alphaloop.audit.findings import AuditResult
-from alphaloop.audit.functions import audit_function
+from alphaloop.audit.functions import OtherSubjectError, audit_function
+from alphaloop.audit.labels import audit_label
 from alphaloop.audit.subjects import Reference
-from alphaloop.core.errors import InputError
+from alphaloop.core.errors import UnknownNameError
 from alphaloop.core.hashing import hash_file
 from alphaloop.core.progress import Progress, silent
+from alphaloop.data.bars import Bars, read_bars
+from alphaloop.data.tables import read_table
+from alphaloop.features import Feature, FeatureSet, atr, load_feature_set
+
+ATR_ROWS = 14
 
 
 def audit_named(
     subject: str,
     data: Path,
     *,
-    named_set: Callable[[str], Any] | None = None,
+    named_set: Callable[[str], FeatureSet],
     target: str | None = None,
     seconds: float = 60.0,
     seed: int = 0,
@@ -36,32 +44,75 @@ def audit_named(
     Parameters
     ----------
     subject : str
-        Name of a feature set, ``FILE.py``, or ``FILE.py:OBJECT``.
+        Name of a feature set, ``FILE.py`` (its expressions), or ``FILE.py:OBJECT`` with a function of one data frame, a
+        feature set or a label.
     data : Path
-    named_set : callable or None
+        Parquet, CSV or Feather file.
+    named_set : callable
         Finds a feature set by its name.
+    target, seconds, seed, timezone, stamp, progress
+        See `audit_function`.
 
     Raises
     ------
     UnknownNameError, DataError
         If the subject or the file cannot be used.
     """
-    from alphaloop.data.bars import read_table
 
-    options = {"seconds": seconds, "seed": seed, "progress": progress}
-    if _is_code(subject) and ":" in subject:
-        reference = Reference.parse(subject)
-        table = read_table(data)
-        result = audit_function(reference, table, target=target, timezone=timezone, stamp=stamp, **options)
-        code = source_hash(reference.place, is_file=reference.is_file)
-        return _certified(result, code, data, seed)
-    raise InputError("not yet")
+    def bars() -> Bars:
+        return read_bars(data, timezone=timezone, stamp="close" if stamp == "close" else "open")
+
+    def audit_set(features: FeatureSet) -> AuditResult:
+        return audit_feature_set(features, bars(), seconds=seconds, seed=seed, progress=progress)
+
+    if not _is_code(subject):
+        return audit_set(named_set(subject))
+    if subject.endswith(".py"):
+        return audit_set(_expressions(subject))
+    reference = Reference.parse(subject)
+    code = source_hash(reference.place, is_file=reference.is_file)
+    try:
+        result = audit_function(
+            reference,
+            read_table(data),
+            target=target,
+            seconds=seconds,
+            seed=seed,
+            timezone=timezone,
+            stamp=stamp,
+            progress=progress,
+        )
+    except OtherSubjectError as other:
+        if other.kind == "feature_set":
+            return audit_set(load_feature_set(subject))
+        return _label(reference, bars(), code, seconds, seed, progress)
+    issued = certify(result, code_hash=code, data_hash=hash_file(data), data_name=data.name, seed=seed)
+    return replace(result, certificate=issued)
 
 
 def _is_code(subject: str) -> bool:
     return ".py" in subject or ":" in subject
 
 
-def _certified(result: AuditResult, code: str, data: Path, seed: int) -> AuditResult:
-    issued = certify(result, code_hash=code, data_hash=hash_file(data), data_name=data.name, seed=seed)
-    return replace(result, certificate=issued)
+def _expressions(file: str) -> FeatureSet:
+    try:
+        return load_feature_set(file)
+    except UnknownNameError as error:
+        raise UnknownNameError(f"{error}; to audit a function, name it as {file}:FUNCTION") from None
+
+
+def _label(reference: Reference, bars: Bars, code: str, seconds: float, seed: int, progress: Progress) -> AuditResult:
+    """Give a label bars, and the ATR in price units that labels scale by."""
+    scale = FeatureSet("scale", [Feature("atr", atr(ATR_ROWS))])
+    frame = bars.frame.with_columns(scale.compute(bars.frame)["atr"].cast(pl.Float64))
+    return audit_label(
+        reference,
+        frame,
+        bars.step_ns,
+        seconds=seconds,
+        seed=seed,
+        code_hash=code,
+        data_hash=bars.sha256,
+        data_name=bars.source,
+        progress=progress,
+    )

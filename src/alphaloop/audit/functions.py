@@ -18,8 +18,17 @@ from alphaloop.audit.reach import describe
 from alphaloop.audit.search import RELATIVE_ROUNDING, Search
 from alphaloop.audit.subjects import Reference
 from alphaloop.core.clock import stopwatch
-from alphaloop.core.errors import DataError
+from alphaloop.core.errors import DataError, InputError
 from alphaloop.core.progress import Progress, silent
+
+
+class OtherSubjectError(InputError):
+    """The name leads to something that has an audit of its own; `kind` says which."""
+
+    def __init__(self, shown: str, kind: str) -> None:
+        super().__init__(f"{shown} is a {kind.replace('_', ' ')}, not a function; audit it with audit_{kind}")
+        self.kind = kind
+
 
 SEARCH_SHARE = 0.8
 REACH_SHARE = 0.35
@@ -69,6 +78,8 @@ def audit_function(
     material = Material.of(table, target, timezone, stamp)
     source = {"kind": "function", "place": reference.place, "name": reference.name, "is_file": reference.is_file}
     with Pool(table, material.roles, material.time, material.known, source) as pool:
+        if pool.description["kind"] != "function":
+            raise OtherSubjectError(reference.shown, pool.description["kind"])
         template = _choose_flavour(pool, reference)
         search = Search(pool, template, began + SEARCH_SHARE * seconds, seed, progress)
         findings = examine(search, material, began + seconds * (1.0 + REACH_SHARE))

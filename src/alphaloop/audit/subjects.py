@@ -53,7 +53,7 @@ class Reference:
         return cls(str(Path(place).resolve()) if is_file else place, name, is_file)
 
     @classmethod
-    def of(cls, function: Callable[..., Any]) -> Reference:
+    def of(cls, function: Callable[..., Any] | type) -> Reference:
         """Find where a function that is already loaded can be loaded again.
 
         Raises
