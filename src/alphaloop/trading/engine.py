@@ -158,7 +158,8 @@ class Engine:
             stop_distance=stop_distance,
             target_distance=signal.atr * exits.take_profit_atr if exits.take_profit_atr else 0.0,
             close=signal.close,
-            atr=signal.atr,
+            # A plan without distances may come without an ATR; a NaN must not reach journal and checkpoint.
+            atr=signal.atr if self.plan.exits.need_atr else 0.0,
             confidence=signal.confidence,
             equity=equity,
         )

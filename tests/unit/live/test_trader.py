@@ -25,6 +25,7 @@ PLANS = {
     "the contract's": {},
     "trailing": {"exits": {"trailing_atr": 1.0, "trailing_arm_atr": 0.5, "take_profit_atr": 0}},
     "slow venue": {"costs": {"latency_s": 75.0}, "exits": {"trailing_atr": 1.0, "timeout_s": 300.0}},
+    "time-out only": {"exits": {"take_profit_atr": 0, "stop_loss_atr": 0, "timeout_s": 600.0}},
     "risk": {"sizing": {"method": "risk"}, "policy": {"side": "short"}, "exits": {"target_order": "limit"}},
 }
 
