@@ -49,10 +49,13 @@ def backtest(
 
         require_writable(out)
         scorer = load(artifact, registry)
-        result = run(scorer, read(data, timezone, stamp, symbol), planned(scorer, assignments), progress)
+        bars = read(data, timezone, stamp, symbol)
+        result = run(scorer, bars, planned(scorer, assignments), progress)
         if out is not None:
             write_table(result.table(), out)
-        emit({**result.summary(), "artifact": scorer.id, "out": None if out is None else str(out)}, as_json, show)
+        share = warn_in_sample(scorer, bars)
+        facts = {"artifact": scorer.id, "in_sample_share": share, "out": None if out is None else str(out)}
+        emit({**result.summary(), **facts}, as_json, show)
 
 
 def trade(
@@ -98,6 +101,7 @@ def trade(
         result = {
             **outcome.summary,
             "artifact": scorer.id,
+            "in_sample_share": warn_in_sample(scorer, bars),
             "state": None if state is None else str(state),
             "finished": outcome.finished,
             "resumed_at": outcome.resumed_at,
@@ -130,6 +134,19 @@ def planned(scorer: Scorer, assignments: Sequence[str] | None) -> Plan:
 
     plan = Plan.parse(scorer.contract.trading, f"trading plan of artifact {scorer.contract.name!r}")
     return overridden(plan, assignments or ())
+
+
+def warn_in_sample(scorer: Scorer, bars: Bars) -> float:
+    """Say how much of the file the model was made from; results over it mean nothing."""
+    from alphaloop.trading.setup import in_sample_share
+
+    share = in_sample_share(scorer.contract, bars.frame["known_ns"])
+    if share > 0:
+        note(
+            f"warning: {share:.0%} of these bars lie in the time that the model was trained, tuned or calibrated on; "
+            "over them a result looks better than it is, also where the file is another"
+        )
+    return share
 
 
 def require_writable(out: Path | None) -> None:

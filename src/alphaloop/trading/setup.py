@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Self
 
+import polars as pl
+
 from alphaloop.artifact.contract import Contract
 from alphaloop.core.errors import DataError, ModelCompatibilityError, RecipeError
 from alphaloop.data.bars import Bars
@@ -75,6 +77,15 @@ class Setup:
                 "to warm up before the first decision; give a longer file"
             )
         return setup
+
+
+def in_sample_share(contract: Contract, known_ns: pl.Series) -> float:
+    """Share of bars whose time lies in the windows that the model learned from: all splits but the test."""
+    learned = [window for part, window in contract.training_window.items() if part != "test"]
+    if not learned or known_ns.is_empty():
+        return 0.0
+    first, last = min(w.first_ns for w in learned), max(w.last_ns for w in learned)
+    return float(((known_ns >= first) & (known_ns <= last)).mean() or 0.0)  # type: ignore[arg-type]
 
 
 def _context(contract: Contract) -> FeatureSet:
