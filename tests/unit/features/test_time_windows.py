@@ -112,12 +112,24 @@ def test_a_nan_is_felt_until_it_has_left(compute: Callable[..., Floats]) -> None
         np.testing.assert_array_equal(np.flatnonzero(missing), [*range(90), *range(200, 290)])
 
 
+@pytest.mark.parametrize("name", CASES)
+def test_rings_that_have_turned_can_grow(compute: Callable[..., Floats], name: str) -> None:
+    """Few rows in the window at first, so that rings turn round, then hundreds."""
+    rng = stream(9, name)
+    steps = np.concatenate([np.full(150, 3000), np.full(600, 200), np.full(50, 4000), np.full(500, 150)])
+    times = 1_700_000_000 * SECOND + np.cumsum(steps) * 1_000_000
+    x = np.cumsum(rng.normal(0, 1, len(times)))
+    expr, function, tolerance = CASES[name]
+    np.testing.assert_allclose(
+        compute(expr, x, times), cut_out(x, times, function), rtol=tolerance, atol=max(tolerance, 1e-9)
+    )
+
+
 def test_rings_grow_without_a_trace() -> None:
     """2,000 rows inside one window: rings begin with room for 64 and are made longer in the middle of a chunk."""
     features = FeatureSet("all", [Feature(name, expr) for name, (expr, _, _) in CASES.items()])
     rng = stream(8, "growth")
-    # Up, then down: the queues of least and greatest values are then as long as the window.
-    x = np.concatenate([np.sort(rng.normal(0, 1, 1500)), -np.sort(rng.normal(0, 1, 1500))])
+    x = rng.normal(0, 1, 3000)
     times = 1_700_000_000 * SECOND + np.cumsum(rng.integers(1, 90_000_000, 3000))
     whole = features.stream(["A"], np.float64)
     stepped = features.stream(["A", "B"], np.float64)

@@ -13,7 +13,7 @@ from numba import njit
 kernel = njit(nogil=True, cache=True, error_model="numpy")
 
 PLACE, SEEN, BEST, ROWS_HEADER = 0, 1, 2, 3
-FIRST, COUNT, START, HEADER = 0, 1, 2, 3
+COUNT, FRONT, START, HEADER = 1, 3, 4, 5  # after PLACE and BEST, which by time are where they are by rows
 
 
 @kernel
@@ -53,8 +53,10 @@ def extreme_by_rows(mem, imem, x, sign, series, width, base, size, out, n):
 
 @kernel
 def extreme_by_time(mem, imem, x, sign, series, time, width, slots, base, size, out, begin, n):
-    """Greatest (`sign` 1) or smallest (-1) of ``(t - width, t]``; returns the row at which the queue is full, or `n`.
+    """Greatest (`sign` 1) or smallest (-1) of ``(t - width, t]``; returns the row at which the ring is full, or `n`.
 
+    The ring is two stacks back to back: of each of its FRONT oldest rows it holds the extreme of it and all after it in
+    the front; the rest are values, of which BEST is the extreme. When the front is used up, the rest becomes the front.
     START is the time before which nothing whole is known, plus one so that zero can say that the series has not begun.
     """
     i = begin
@@ -63,38 +65,51 @@ def extreme_by_time(mem, imem, x, sign, series, time, width, slots, base, size, 
         at = base + s * size
         values = at + HEADER
         times = values + slots
-        first, count, start = imem[at + FIRST], imem[at + COUNT], imem[at + START]
+        place, count, start = imem[at + PLACE], imem[at + COUNT], imem[at + START]
+        front, best = imem[at + FRONT], mem[at + BEST]
         full = False
         while i < n and imem[series + i] == s:
             value, now = sign * mem[x + i], imem[time + i]
             if value != value:
-                start, count = now + 1, 0
+                start, count, front = now + 1, 0, 0
                 mem[out + i] = np.nan
                 i += 1
                 continue
-            while count > 0 and imem[times + first] <= now - width:
-                first = first + 1 if first + 1 < slots else 0
+            while count > 0 and imem[times + place] <= now - width:
+                if front == 0:
+                    fold(mem, values, place, count, slots)
+                    front = count
+                place = place + 1 if place + 1 < slots else 0
                 count -= 1
-            last = _place(first, count - 1, slots)
-            while count > 0 and mem[values + last] <= value:
-                count -= 1
-                last = last - 1 if last > 0 else slots - 1
+                front -= 1
             if count == slots:
                 full = True
                 break
-            last = _place(first, count, slots)
+            last = _wrap(place + count, slots)
             mem[values + last], imem[times + last] = value, now
+            best = value if count == front or value > best else best
             count += 1
             start = now + 1 if start == 0 else start
-            mem[out + i] = sign * mem[values + first] if now - start + 1 >= width else np.nan
+            extreme = mem[values + place] if front > 0 and mem[values + place] > best else best
+            mem[out + i] = sign * extreme if now - start + 1 >= width else np.nan
             i += 1
-        imem[at + FIRST], imem[at + COUNT], imem[at + START] = first, count, start
+        imem[at + PLACE], imem[at + COUNT], imem[at + START] = place, count, start
+        imem[at + FRONT], mem[at + BEST] = front, best
         if full:
             return i
     return n
 
 
 @kernel
-def _place(first, offset, slots):
-    place = first + offset
+def fold(mem, values, place, count, slots):
+    """Put in place of each value of the ring the greatest of it and all after it."""
+    best = mem[values + _wrap(place + count - 1, slots)]
+    for j in range(count - 2, -1, -1):
+        at = values + _wrap(place + j, slots)
+        best = mem[at] if mem[at] > best else best
+        mem[at] = best
+
+
+@kernel
+def _wrap(place, slots):
     return place - slots if place >= slots else place

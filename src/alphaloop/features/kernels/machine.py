@@ -24,7 +24,7 @@ from alphaloop.features.kernels.relations import bucket, frame, hold, other
 from alphaloop.features.kernels.spectrum import band_power
 from alphaloop.features.kernels.totals import total_by_rows, total_by_time
 
-BLOCK = 512
+BLOCK = 1024
 """Rows that a program runs over before it goes to the next; its registers for as many stay in the processor's cache."""
 
 # Fields of an instruction. X to OUT_4 are registers, as places in memory, or, of instructions in BY_NUMBER, as numbers

@@ -26,28 +26,32 @@ def bucket(mem, imem, series, time, every, origin, base, size, bars, width, n):
     or before the first row that is known later. State: the bar, and whether it is open.
     """
     bar_series, bar_time, flags, stops = bars, bars + width, bars + 2 * width, bars + 3 * width
-    closed = 0
-    for i in range(n):
-        at = base + imem[series + i] * size
+    closed = i = 0
+    while i < n:
+        s = imem[series + i]
+        at = base + s * size
         bar, is_open = imem[at], imem[at + 1]
         end = origin + (bar + 1) * every
-        # Mostly the row is of the bar that is open, which takes no division to see.
-        now = bar if end - every < imem[time + i] <= end else (imem[time + i] - 1 - origin) // every
-        flag = 0
-        if is_open and bar != now:
-            flag |= CLOSES_BEFORE
-            imem[bar_series + closed], imem[bar_time + closed] = imem[series + i], end
-            closed += 1
-        if not (is_open and bar == now):
-            flag |= OPENS
-        is_open = 1
-        if imem[time + i] == origin + (now + 1) * every:
-            flag |= CLOSES_HERE
-            imem[bar_series + closed], imem[bar_time + closed] = imem[series + i], imem[time + i]
-            closed += 1
-            is_open = 0
-        imem[at], imem[at + 1] = now, is_open
-        imem[flags + i], imem[stops + i] = flag, closed
+        while i < n and imem[series + i] == s:
+            now = imem[time + i]
+            flag = 0
+            # Mostly the row is inside the bar that is open, which takes no division to see.
+            if not (is_open and end - every < now <= end):
+                if is_open:
+                    flag = CLOSES_BEFORE
+                    imem[bar_series + closed], imem[bar_time + closed] = s, end
+                    closed += 1
+                flag |= OPENS
+                bar = (now - 1 - origin) // every
+                end = origin + (bar + 1) * every
+            is_open = 0 if now == end else 1
+            if now == end:
+                flag |= CLOSES_HERE
+                imem[bar_series + closed], imem[bar_time + closed] = s, end
+                closed += 1
+            imem[flags + i], imem[stops + i] = flag, closed
+            i += 1
+        imem[at], imem[at + 1] = bar, is_open
     return closed
 
 
@@ -57,22 +61,36 @@ def frame(mem, imem, how, x, series, flags, base, size, out, n):
 
     A NaN inside the bar makes the number NaN, unless it asks for the first or the last value only. State: the number.
     """
-    closed = 0
-    for i in range(n):
-        at = base + imem[series + i] * size
-        value = mem[x + i]
-        if imem[flags + i] & CLOSES_BEFORE:
-            mem[out + closed] = mem[at] if abs(mem[at]) <= LARGEST else np.nan
-            closed += 1
-        if imem[flags + i] & OPENS or how == LAST:
-            mem[at] = value
-        elif how == SUM:
-            mem[at] += value
-        elif how != FIRST and (value != value or (value > mem[at] if how == GREATEST else value < mem[at])):
-            mem[at] = value if mem[at] == mem[at] else np.nan
-        if imem[flags + i] & CLOSES_HERE:
-            mem[out + closed] = mem[at] if abs(mem[at]) <= LARGEST else np.nan
-            closed += 1
+    closed = i = 0
+    while i < n:
+        s = imem[series + i]
+        at = base + s * size
+        number = mem[at]
+        while i < n and imem[series + i] == s:
+            value, flag = mem[x + i], imem[flags + i]
+            if flag & CLOSES_BEFORE:
+                mem[out + closed] = number if abs(number) <= LARGEST else np.nan
+                closed += 1
+            number = value if flag & OPENS else joined(how, number, value)
+            if flag & CLOSES_HERE:
+                mem[out + closed] = number if abs(number) <= LARGEST else np.nan
+                closed += 1
+            i += 1
+        mem[at] = number
+
+
+@kernel
+def joined(how, number, value):
+    """The number of a bar with one value more."""
+    if how == LAST:
+        return value
+    if how == FIRST:
+        return number
+    if how == SUM or number != number or value != value:
+        return number + value
+    if how == GREATEST:
+        return value if value > number else number
+    return value if value < number else number
 
 
 @kernel
