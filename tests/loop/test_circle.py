@@ -31,7 +31,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def data(place: Path) -> Path:
-    return write(place / "bars.parquet", 14_000, symbols=("SYN-A", "SYN-B"), seed=3)
+    return write(place / "bars.parquet", 18_000, seed=7)
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +73,8 @@ def test_backtest_and_dry_run_make_the_same_trades(
     )
     assert (tested.code, lived.code) == (0, 0), tested.err + lived.err
     assert tested.json["trades"] > 20
+    assert 0.5 < tested.json["in_sample_share"] < 1.0
+    assert "trained" in tested.err
     for key in ("trades", "net_return", "max_drawdown", "trades_digest"):
         assert tested.json[key] == lived.json[key]
 

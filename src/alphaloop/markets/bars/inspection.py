@@ -7,9 +7,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from alphaloop.audit import AuditResult
-from alphaloop.audit.certificate import certify
-from alphaloop.audit.dataset import audit_dataset, together
+from alphaloop.audit import AuditResult, audit_dataset, audit_feature_set, audit_label, certify
+from alphaloop.audit.dataset import together
 from alphaloop.audit.fitting import Fit, FitAndRank
 from alphaloop.core.hashing import hash_json
 from alphaloop.core.progress import Progress, silent
@@ -19,6 +18,7 @@ from alphaloop.models.catalog import create
 from alphaloop.models.estimator import Estimator, Task
 from alphaloop.training.recipe import Recipe
 
+FEATURES_SHARE = 0.75
 FITTED = ("one_feature", "logistic")
 QUICK = LightGBMParameters(rounds=30, early_stopping_rounds=0, num_leaves=31, min_child_samples=20)
 
@@ -44,7 +44,20 @@ def inspect(ingredients: Ingredients, recipe: Recipe, seconds: float, progress: 
         seed=recipe.seed,
         progress=progress,
     )
-    result = together(f"recipe {recipe.name!r}", rows)
+    for_features, for_label = FEATURES_SHARE * seconds, (1.0 - FEATURES_SHARE) * seconds
+    features = audit_feature_set(
+        ingredients.feature_set, ingredients.bars, seconds=for_features, seed=recipe.seed, progress=progress
+    )
+    label = audit_label(
+        ingredients.label,
+        ingredients.scaled,
+        ingredients.bars.step_ns,
+        recipe.costs,
+        seconds=for_label,
+        seed=recipe.seed,
+        progress=progress,
+    )
+    result = together(f"recipe {recipe.name!r}", features, label, rows)
     code = hash_json([recipe.hash, ingredients.feature_set.hash, ingredients.label.hash])
     issued = certify(
         result, code_hash=code, data_hash=ingredients.bars.sha256, data_name=ingredients.bars.source, seed=recipe.seed
