@@ -6,6 +6,7 @@ import re
 
 from alphaloop.core.clock import NS_PER_DAY, NS_PER_S
 from alphaloop.core.errors import FeatureError
+from alphaloop.features.arguments import whole
 
 Window = int | str
 """A number of rows, or a duration such as ``"15m"``: the half-open interval ``(t - window, t]`` of known time."""
@@ -41,19 +42,6 @@ def canonical_duration(text: str) -> str:
     ns = duration_ns(text)
     unit = next(unit for unit in ("w", "d", "h", "m", "s", "ms") if ns % UNITS[unit] == 0)
     return f"{ns // UNITS[unit]}{unit}"
-
-
-def whole(value: object, what: str, least: int) -> int:
-    """`value` as an int of at least `least`, or a sentence about `what`.
-
-    Raises
-    ------
-    FeatureError
-        If `value` is not a whole number or is below `least`.
-    """
-    if isinstance(value, bool) or not hasattr(value, "__index__") or (number := int(value.__index__())) < least:
-        raise FeatureError(f"{what} is {value!r}; give a whole number of at least {least}")
-    return number
 
 
 def window_of(value: Window, operator: str, least: int) -> Window:

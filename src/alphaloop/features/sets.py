@@ -16,7 +16,7 @@ from alphaloop.core.settings import nearest
 from alphaloop.features import memory
 from alphaloop.features.expr import Expr, walk
 from alphaloop.features.formula import formula
-from alphaloop.features.operators import build
+from alphaloop.features.grammar import build
 
 if TYPE_CHECKING:
     import polars as pl
