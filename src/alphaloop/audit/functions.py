@@ -115,9 +115,9 @@ def examine(search: Search, material: Material, until: float) -> list[Finding]:
     whole, history = open_whole(search, material)
     found = age_findings(search, whole, history, timed=timed)
     found += misaligned_findings(search, whole, history, timed=timed)
-    found += copy_findings(search, whole, material, timed=timed)
     search.caught |= {finding.column for finding in found}
     investigate(search, whole, material, history)
+    found += copy_findings(search, whole, material, timed=timed)
     found += constant_findings(search, whole, timed=timed)
     excuse_noise(search)
     return [*_conclude(search, timed, until), *found]

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from alphaloop.audit.cuts import notable_cuts
 from alphaloop.audit.jobs import Scene
+from alphaloop.audit.memory import share_processes
 from alphaloop.audit.roles import Roles, find_roles, known_times
 from alphaloop.audit.search import Search, spread_out
 from alphaloop.audit.stages import Stage
@@ -25,7 +26,10 @@ DENSE_ROWS = 120
 VARIANT_ROWS = 80
 LONGEST_HISTORY = 3000
 NOTABLE_CUTS = 160
-WHOLE_FILE_SHARE = 0.4
+FULL_CUTS = 5
+FIRST_SHARE = 0.25
+FIRST_RUNS = 110
+VARIANT_PARTS = 4
 
 
 @dataclass(frozen=True)
@@ -69,7 +73,8 @@ def open_whole(search: Search, material: Material) -> tuple[Stage, int]:
 
 def investigate(search: Search, whole: Stage, material: Material, history: int) -> None:
     """Run all phases, from the most to the least telling, until done or out of time."""
-    for phase in (_dense_start, _whole_file, _variants, _dense_elsewhere):
+    _dense_start(search, whole, material, history)
+    for phase in (_whole_file, _variants, _rest_of_file, _dense_elsewhere):
         if not search.settled():
             phase(search, whole, material, history)
 
@@ -133,13 +138,8 @@ def _scene(material: Material, start: int, length: int, variant: str | None = No
 
 def _dense(search: Search, stage: Stage | None, history: int, kinds: list[str], count: int, label: str) -> None:
     """Cut a short scene at every moment after its history."""
-    if stage is None or search.late():
-        return
-    rng = stream(search.seed, "dense", label)
-    last = len(stage.moments) - 1
-    cuts = spread_out(min(history, last // 2), last, count, rng)
-    plan = [(cut, kind) for at, cut in enumerate(cuts) for kind in _kinds_at(kinds, at)]
-    search.try_cuts(stage, plan, label)
+    if stage is not None and not search.late():
+        search.try_cuts(stage, _turns(stage, history, kinds, count, stream(search.seed, "dense", label)), label)
 
 
 def _kinds_at(kinds: list[str], at: int) -> Iterator[str]:
@@ -153,36 +153,64 @@ def _kinds_at(kinds: list[str], at: int) -> Iterator[str]:
 
 def _dense_start(search: Search, whole: Stage, material: Material, history: int) -> None:
     stage = search.stage(_scene(material, 0, history + DENSE_ROWS))
+    if stage is not None:
+        share_processes(search, stage)
     _dense(search, stage, history, ["+truncated", "+noise"], DENSE_ROWS, "every row")
 
 
-def _whole_file(search: Search, whole: Stage, material: Material, history: int) -> None:
+def _notable_plan(search: Search, whole: Stage, material: Material, history: int) -> list[tuple[int, str]]:
     rng = stream(search.seed, "cuts")
-    cuts = notable_cuts(material.table, material.roles, material.time, material.known, history, rng)
+    cuts = notable_cuts(material.table, material.roles, material.time, material.known, history, rng)[:NOTABLE_CUTS]
     kinds = search.rotation(whole)
-    plan = [(cut, kind) for cut in cuts[:5] for kind in dict.fromkeys(kinds)]
-    plan += [
-        (cut, kind) for at, cut in enumerate(cuts[5:160]) for kind in ("truncated", kinds[1 + at % (len(kinds) - 1)])
-    ]
-    budget = max(30, int(0.4 * (search.deadline - stopwatch()) / max(whole.outcome.seconds, 0.02)))
-    if len(plan) > budget:
-        search.note(f"the whole file was cut {budget} times of {len(plan)} planned; give more --seconds for the rest")
-    search.try_cuts(whole, plan[:budget], "notable rows")
+    plan = [(cut, kind) for cut in cuts[:FULL_CUTS] for kind in dict.fromkeys(kinds)]
+    for at, cut in enumerate(cuts[FULL_CUTS:]):
+        plan += [(cut, "truncated"), (cut, kinds[1 + at % (len(kinds) - 1)])]
+    return plan
+
+
+def _whole_file(search: Search, whole: Stage, material: Material, history: int) -> None:
+    plan = _notable_plan(search, whole, material, history)
+    search.alone(whole, plan[: _affordable(search, whole, FIRST_SHARE)], "notable rows")
+
+
+def _rest_of_file(search: Search, whole: Stage, material: Material, history: int) -> None:
+    plan = _notable_plan(search, whole, material, history)
+    done = _affordable(search, whole, FIRST_SHARE, began=True)
+    search.alone(whole, plan[done:], "notable rows")
+
+
+def _affordable(search: Search, whole: Stage, share: float, *, began: bool = False) -> int:
+    """Runs on the whole file that a share of the whole budget pays for."""
+    if not began:
+        search.affordable = max(30, int(share * (search.deadline - stopwatch()) / max(whole.outcome.seconds, 0.02)))
+    return min(search.affordable, FIRST_RUNS)
 
 
 def _variants(search: Search, whole: Stage, material: Material, history: int) -> None:
+    """Give every variant a few cuts before any gets many, so that no condition is left out when time is short."""
     rng = stream(search.seed, "variants")
     length = history + VARIANT_ROWS
     kinds = [kind for kind in search.rotation(whole) if kind not in ("truncated", "noise")]
-    for name in VARIANTS:
-        if search.late():
-            break
-        if name == "symbols out of step" and material.roles.symbol is None:
-            continue
-        start = int(rng.integers(0, max(1, len(whole.moments) - length)))
-        stage = search.stage(_scene(material, start, length, name, search.seed))
-        turns = [kind for other in kinds for kind in ("truncated", "noise", other)]
-        _dense(search, stage, history, turns, VARIANT_ROWS, name)
+    turns = [kind for other in kinds for kind in ("truncated", "noise", other)]
+    names = [name for name in VARIANTS if material.roles.symbol is not None or name != "symbols out of step"]
+    starts = {name: int(rng.integers(0, max(1, len(whole.moments) - length))) for name in names}
+    plans: dict[str, list[tuple[int, str]]] = {}
+    for part in range(VARIANT_PARTS):
+        for name in names:
+            if search.late() or search.settled():
+                return
+            stage = search.stage(_scene(material, starts[name], length, name, search.seed))
+            if stage is None:
+                continue
+            plan = plans.setdefault(name, _turns(stage, history, turns, VARIANT_ROWS, rng))
+            size = -(-len(plan) // VARIANT_PARTS)
+            search.try_cuts(stage, plan[part * size : (part + 1) * size], name)
+
+
+def _turns(stage: Stage, history: int, kinds: list[str], count: int, rng: np.random.Generator) -> list[tuple[int, str]]:
+    last = len(stage.moments) - 1
+    cuts = spread_out(min(history, last // 2), last, count, rng)
+    return [(cut, kind) for at, cut in enumerate(cuts) for kind in _kinds_at(kinds, at)]
 
 
 def _dense_elsewhere(search: Search, whole: Stage, material: Material, history: int) -> None:
@@ -193,4 +221,4 @@ def _dense_elsewhere(search: Search, whole: Stage, material: Material, history: 
         if search.late():
             return
         stage = search.stage(_scene(material, at - history - DENSE_ROWS // 2, length))
-        _dense(search, stage, history, ["truncated", "noise", "+scaled x10"], DENSE_ROWS, "every row elsewhere")
+        _dense(search, stage, history, ["truncated", "noise", "scaled x10"], DENSE_ROWS, "every row elsewhere")

@@ -12,6 +12,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -100,21 +101,24 @@ class Pool:
         """Do one job."""
         return next(iter(self.map([job])))[1]
 
-    def map(self, jobs: Iterable[Job]) -> Iterator[tuple[Job, Outcome]]:
-        """Do jobs side by side and yield each as it ends; jobs not begun when the caller stops are never begun."""
-        pending: queue.SimpleQueue[tuple[Job, Outcome | BaseException] | None] = queue.SimpleQueue()
+    def map(self, jobs: Iterable[Job], batch: int = 1) -> Iterator[tuple[Job, Outcome]]:
+        """Do jobs side by side and yield each as it ends; jobs not begun when the caller stops are never begun.
+
+        Each job has a pristine process of its own, unless a `batch` of them shares one.
+        """
+        pending: queue.SimpleQueue[tuple[list[Job], list[Outcome] | BaseException] | None] = queue.SimpleQueue()
         source, lock, stop = iter(jobs), threading.Lock(), threading.Event()
 
         def serve(worker: _Worker) -> None:
             while not stop.is_set():
                 with lock:
-                    job = next(source, None)
-                if job is None:
+                    part = list(islice(source, batch))
+                if not part:
                     break
                 try:
-                    pending.put((job, worker.do(job)))
+                    pending.put((part, worker.do(part)))
                 except BaseException as error:
-                    pending.put((job, error))
+                    pending.put((part, error))
                     break
             pending.put(None)
 
@@ -130,7 +134,7 @@ class Pool:
                 elif isinstance(got[1], BaseException):
                     raise got[1]
                 else:
-                    yield got[0], got[1]
+                    yield from zip(got[0], got[1], strict=True)
         finally:
             stop.set()
             for thread in threads:
@@ -170,30 +174,31 @@ class _Worker:
             kind = {"DataError": DataError, "UnknownNameError": UnknownNameError}.get(said["type"], InputError)
             raise kind(said["error"])
         self._fresh = said["fresh"]
-        return said
+        greeting: dict[str, Any] = said
+        return greeting
 
-    def do(self, job: Job) -> Outcome:
-        """Send one job and wait for its outcome."""
+    def do(self, batch: list[Job]) -> list[Outcome]:
+        """Send jobs for one process and wait for their outcomes."""
         if self._process.poll() is not None:
             self._restart()
         assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps(job.to_dict()).encode() + b"\n")
+        self._process.stdin.write(json.dumps([job.to_dict() for job in batch]).encode() + b"\n")
         self._process.stdin.flush()
-        said = self._line(job.timeout_s + 30.0)
+        said = self._line((1 + len(batch)) * max(job.timeout_s for job in batch) + 30.0)
         if said is None:
             self.end()
             self._restart()
-            return Outcome("crashed", "the process ended")
+            return [Outcome("crashed", "the process ended") for _ in batch]
         if self._fresh:
             self._process.wait(timeout=30.0)
-        return Outcome.from_dict(said)
+        return [Outcome.from_dict(values) for values in said]
 
     def _restart(self) -> None:
         self.end()
         self._process = self._start()
         self.greet()
 
-    def _line(self, timeout_s: float) -> dict[str, Any] | None:
+    def _line(self, timeout_s: float) -> Any:  # noqa: ANN401  # whatever the line says
         assert self._process.stdout is not None
         end, text = stopwatch() + timeout_s, b""
         descriptor = self._process.stdout.fileno()
@@ -203,8 +208,7 @@ class _Worker:
             if not part:
                 return None
             text += part
-        said: dict[str, Any] = json.loads(text)
-        return said
+        return json.loads(text)
 
     def end(self) -> None:
         """Close the pipes and wait for the process to go."""

@@ -51,6 +51,8 @@ class Search:
         Columns that the subject computed itself.
     caught : set of str
         Columns that another check has proved guilty already.
+    batch : int
+        Runs that share a process; more than one only for a subject that was seen to keep nothing between calls.
     excused : set of str
         Columns that are not to be reported, because what they show is no leak.
     checks : Counter
@@ -73,6 +75,8 @@ class Search:
     suspects: tuple[str, ...] = ()
     caught: set[str] = field(default_factory=set)
     cut_short: bool = False
+    batch: int = 1
+    affordable: int = 0
     stages: dict[Scene, Stage | None] = field(default_factory=dict)
 
     def note(self, text: str) -> None:
@@ -103,13 +107,20 @@ class Search:
         for done in range(0, len(wanted), CHUNK):
             self.progress(label, done, len(wanted))
             candidates = []
-            for job, outcome in self.pool.map(self._jobs(stage, wanted[done : done + CHUNK], limits)):
+            jobs = self._jobs(stage, wanted[done : done + CHUNK], limits)
+            for job, outcome in self.pool.map(jobs, self.batch):
                 if self._compared(job, outcome) and outcome.differences:
                     candidates.append((job, outcome))
             for job, outcome in candidates:
                 self.keep(stage, job, outcome)
             if self.late() or self.settled():
                 return
+
+    def alone(self, stage: Stage, plan: Iterable[tuple[int, str]], label: str) -> None:
+        """Do as `try_cuts`, with a process of its own for every run."""
+        batch, self.batch = self.batch, 1
+        self.try_cuts(stage, plan, label)
+        self.batch = batch
 
     def _compared(self, job: Job, outcome: Outcome) -> bool:
         """Count a run; whether it says anything about the past."""

@@ -45,14 +45,14 @@ def main() -> None:
     from alphaloop.audit.jobs import Job
 
     for line in jobs:
-        job = Job.from_dict(json.loads(line))
+        batch = [Job.from_dict(values) for values in json.loads(line)]
         if greeting["fresh"]:
-            _answer(answers, _guarded(job, subject, table))
+            _answer(answers, _guarded(batch, subject, table))
             return
-        _answer(answers, _forked(job, subject, table))
+        _answer(answers, _served(batch, subject, table))
 
 
-def _answer(answers: Any, message: dict[str, Any]) -> None:
+def _answer(answers: Any, message: Any) -> None:
     answers.write(json.dumps(message) + "\n")
     answers.flush()
 
@@ -99,25 +99,36 @@ def _polars_was_used() -> bool:
     return any(name.startswith(("polars-0", "tokio", "async-exec")) for name in names)
 
 
-def _forked(job: Any, subject: Any, table: Any) -> dict[str, Any]:
+def _served(batch: list[Any], subject: Any, table: Any) -> list[dict[str, Any]]:
+    """Run a batch in one child; if that does not end well, each job of it in a child of its own."""
+    answer = _forked(batch, subject, table)
+    if isinstance(answer, list):
+        return answer
+    if len(batch) == 1:
+        return [answer]
+    return [found for job in batch for found in _served([job], subject, table)]
+
+
+def _forked(batch: list[Any], subject: Any, table: Any) -> list[dict[str, Any]] | dict[str, Any]:
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
         os.close(reader)
         os.setpgid(0, 0)
         with os.fdopen(writer, "w") as answers:
-            answers.write(json.dumps(_guarded(job, subject, table)))
+            answers.write(json.dumps(_guarded(batch, subject, table)))
         os._exit(0)
     os.close(writer)
-    said, late = _read(reader, job.timeout_s)
+    timeout_s = max(job.timeout_s for job in batch)
+    said, late = _read(reader, timeout_s)
     if late:
         _kill(child)
     _, status = os.waitpid(child, 0)
     if late:
-        return {"status": "timeout", "message": f"ran longer than {job.timeout_s:.0f} s"}
+        return {"status": "timeout", "message": f"ran longer than {timeout_s:.0f} s"}
     if not said:
         return {"status": "crashed", "message": f"ended by {_ended(status)}"}
-    answer: dict[str, Any] = json.loads(said)
+    answer: list[dict[str, Any]] = json.loads(said)
     return answer
 
 
@@ -150,22 +161,23 @@ def _ended(status: int) -> str:
     return f"exit code {os.waitstatus_to_exitcode(status)}"
 
 
-def _guarded(job: Any, subject: Any, table: Any) -> dict[str, Any]:
+def _guarded(batch: list[Any], subject: Any, table: Any) -> list[dict[str, Any]]:
     from alphaloop.audit.jobs import Outcome
     from alphaloop.audit.runs import run
 
-    written = _watch_files()
+    written, outcomes = _watch_files(), []
     with tempfile.TemporaryDirectory(prefix="audit-run-") as scratch:
         tempfile.tempdir = scratch
-        try:
-            outcome = run(job, subject, table).to_dict()
-        except BaseException as error:
-            text = " ".join(str(error).split())[:300]
-            outcome = Outcome("raised", f"{type(error).__name__}: {text}").to_dict()
+        for job in batch:
+            try:
+                outcomes.append(run(job, subject, table).to_dict())
+            except BaseException as error:
+                text = " ".join(str(error).split())[:300]
+                outcomes.append(Outcome("raised", f"{type(error).__name__}: {text}").to_dict())
         tempfile.tempdir = None
-        kept = (str(job.save), scratch, str(Path(sys.argv[1])))
-    outcome["wrote"] = [path for path in _sweep(written) if not path.startswith(kept)]
-    return outcome
+        kept = (scratch, str(Path(sys.argv[1])))
+    outcomes[-1]["wrote"] = [path for path in _sweep(written) if not path.startswith(kept)]
+    return outcomes
 
 
 def _watch_files() -> dict[str, bool]:

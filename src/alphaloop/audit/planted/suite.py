@@ -14,6 +14,7 @@ from alphaloop.core.errors import AlphaloopError, InputError
 from alphaloop.core.progress import Progress, silent
 
 SECONDS = 4.0
+PATIENCE = 6.0
 
 
 def run(
@@ -29,7 +30,8 @@ def run(
     seed : int
         Seed of the changed futures; the tables are always the same.
     seconds : float
-        Budget of time for each function.
+        Budget of time for each function. A leak that was not seen in it is given `PATIENCE` times as much before it counts
+        as missed, so that a busy machine fails nobody.
 
     Returns
     -------
@@ -70,6 +72,13 @@ def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
 
 def examine(case: Case, seed: int = 0, seconds: float = SECONDS) -> dict[str, Any]:
     """Audit one function and hold the findings against its declaration."""
+    row = _examined(case, seed, seconds)
+    if case.leak and not row["passed"]:
+        row = _examined(case, seed, PATIENCE * seconds)
+    return row
+
+
+def _examined(case: Case, seed: int, seconds: float) -> dict[str, Any]:
     table = tables.build(case.table)
     try:
         result = audit_function(case.function, table, target=case.target, seconds=seconds, seed=seed)
