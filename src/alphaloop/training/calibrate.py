@@ -27,6 +27,11 @@ class Calibration(Protocol):
 
     method: str
 
+    @property
+    def informative(self) -> bool:
+        """Whether calibration rows agree at all that a higher margin means a higher probability."""
+        ...
+
     def probabilities(self, raw: Margins) -> NDArray[np.float64]:
         """Probabilities (n, C), float64, of margins (n,) or (n, C)."""
         ...
@@ -44,6 +49,7 @@ class Uncalibrated:
     """Probabilities as the model has them: sigmoid for two classes, softmax for more."""
 
     method = "none"
+    informative = True
 
     def probabilities(self, raw: Margins) -> NDArray[np.float64]:
         """Probabilities (n, C); see `Calibration.probabilities`."""
@@ -73,6 +79,11 @@ class Platt:
 
     def __init__(self, a: NDArray[np.float32], b: NDArray[np.float32]) -> None:
         self.a, self.b = a, b
+
+    @property
+    def informative(self) -> bool:
+        """Whether a slope is above the floor; see `Calibration.informative`."""
+        return bool((self.a > np.float32(LEAST_SLOPE)).any())
 
     @classmethod
     def fit(cls, x: NDArray[np.float64], hits: NDArray[np.bool_]) -> Platt:
@@ -104,6 +115,11 @@ class Isotonic:
 
     def __init__(self, maps: list[Knots]) -> None:
         self.maps = maps
+
+    @property
+    def informative(self) -> bool:
+        """Whether a map rises; see `Calibration.informative`."""
+        return any(knots.p[-1] > knots.p[0] for knots in self.maps)
 
     @classmethod
     def fit(cls, x: NDArray[np.float64], hits: NDArray[np.bool_]) -> Isotonic:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -118,6 +118,9 @@ class _Line:
             validation = self.rows["validation"]
             p = model.probabilities(validation.X)
             chosen = choose_threshold(p, validation, self.task.sides, self.policy, self.recipe.threshold)
+            if not model.calibration.informative:
+                # What is left is the class share of the calibration rows: to trade on that is to bet on a drift.
+                chosen = replace(chosen, tradable=False, reason="calibration rows contradict the model's order")
         with self._stage("export"):
             onnx_bytes = to_onnx(model.estimator, model.calibration, len(self.task.feature_names))
         with self._stage("parity"):
@@ -129,6 +132,7 @@ class _Line:
             early = {name: model.probabilities(self.rows[name].X) for name in ("train", "calibration")}
             tested = {kind: each.probabilities(self.rows["test"].X) for kind, each in ({"": model} | baselines).items()}
             scores = dict(zip(tested, self._score_all(list(tested.values())), strict=True))
+            on_validation = self._score(p, "validation")
         return Trained(
             task=self.task,
             estimator=model.estimator,
@@ -136,7 +140,7 @@ class _Line:
             threshold=threshold,
             onnx_bytes=onnx_bytes,
             probabilities={**early, "validation": p, "test": tested.pop("")},
-            scores={"test": scores.pop("")},
+            scores={"validation": on_validation, "test": scores.pop("")},
             baselines=scores,
             baseline_probabilities=tested,
             best_parameters=model.estimator.describe(),
@@ -213,8 +217,8 @@ class _Line:
         with ThreadPoolExecutor(max_workers=min(len(each), os.cpu_count() or 1)) as pool:
             return list(pool.map(self._score, each))
 
-    def _score(self, p: NDArray[np.float64]) -> Scores:
-        rows = self.rows["test"]
+    def _score(self, p: NDArray[np.float64], part: str = "test") -> Scores:
+        rows = self.rows[part]
         found = score(
             rows.y,
             p,

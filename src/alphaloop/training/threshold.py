@@ -42,6 +42,8 @@ class Threshold:
         How many those are.
     tradable
         Whether `net_value` is above 0 with enough trades; if not, `value` is the best of a losing lot.
+    reason
+        Why it is not tradable; empty if it is.
     low, high
         Every value in ``(low, high]`` decides all validation rows alike.
     curve
@@ -55,6 +57,7 @@ class Threshold:
     low: float
     high: float
     curve: tuple[Point, ...]
+    reason: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for the contract; the curve is left to the report."""
@@ -64,7 +67,7 @@ class Threshold:
             "trades": self.trades,
             "tradable": self.tradable,
             "chosen_on": "validation",
-        }
+        } | ({"reason": self.reason} if self.reason else {})
 
 
 def choose_threshold(
@@ -95,19 +98,23 @@ def choose_threshold(
     rows = _Entries.of(probabilities, validation, sides, policy)
     steps = _steps(rows.confidence, settings)
     if not steps:
-        return Threshold(NEVER, 0.0, 0, False, NEVER - BELOW_ALL, NEVER, ())
+        return Threshold(NEVER, 0.0, 0, False, NEVER - BELOW_ALL, NEVER, (), "no validation row would be entered")
     points = [rows.value(low, high, settings.overlapping) for low, high in steps]
     enough = [place for place, point in enumerate(points) if point.trades >= settings.min_trades]
     best = max(enough or range(len(points)), key=lambda place: (points[place].net_value, points[place].threshold))
     chosen, (low, high) = points[best], steps[best]
+    reason = "" if chosen.net_value > 0.0 else "no threshold earns its costs on validation rows"
+    if not enough:
+        reason = f"no threshold makes {settings.min_trades} trades on validation rows"
     return Threshold(
         value=chosen.threshold,
         net_value=chosen.net_value,
         trades=chosen.trades,
-        tradable=bool(enough) and chosen.net_value > 0.0,
+        tradable=not reason,
         low=low,
         high=high,
         curve=tuple(sorted(points, key=lambda point: point.threshold)),
+        reason=reason,
     )
 
 

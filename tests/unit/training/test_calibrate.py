@@ -94,6 +94,10 @@ def test_a_contradicted_model_is_flattened_to_the_least_slope():
     platt = fit_calibration("platt", raw, y, ("DOWN", "UP"))
     assert isinstance(platt, Platt)
     assert platt.a[0] == np.float32(LEAST_SLOPE)
+    assert not platt.informative
+    assert not fit_calibration("isotonic", np.sort(raw), np.sort(y)[::-1], ("DOWN", "UP")).informative
+    for method in METHODS:
+        assert fit_calibration(method, *binary_rows(), ("DOWN", "UP")).informative
     assert platt.probabilities(raw)[:, 1].mean() == pytest.approx(y.mean(), abs=0.01)
 
 

@@ -88,6 +88,16 @@ def test_test_rows_change_nothing_but_test_scores(trained, binary, split_of, rec
     assert (changed.scores == trained.scores) == (damage == "other returns")
 
 
+def test_a_model_that_calibration_rows_contradict_is_not_tradable(trained, binary, split_of, recipe_of):
+    rows = split_of(binary).calibration
+    other = replace(binary, y=binary.y.copy())
+    other.y[rows] = 1 - binary.y[rows]
+    changed = train(other, split_of(binary), recipe_of(tuning={"trials": 4}))
+    assert trained.threshold.tradable
+    assert not changed.threshold.tradable
+    assert "contradict" in changed.threshold.to_dict()["reason"]
+
+
 @pytest.mark.parametrize("part", ["calibration", "validation"])
 def test_calibration_rows_do_not_reach_the_model_nor_validation_labels_the_baselines(
     trained, binary, split_of, recipe_of, part

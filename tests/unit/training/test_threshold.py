@@ -62,6 +62,7 @@ def test_best_of_all_thresholds_is_found(dataset_of):
     assert found.net_value == pytest.approx(max(values))
     assert brute_force(dataset, p, found.value, True) == pytest.approx((found.net_value, found.trades))
     assert found.tradable
+    assert not found.reason
 
 
 def test_losing_everywhere_is_not_tradable_but_still_says_the_best(dataset_of):
@@ -69,6 +70,7 @@ def test_losing_everywhere_is_not_tradable_but_still_says_the_best(dataset_of):
     losing = replace(dataset, net_long=np.full(300, -0.01), net_short=np.full(300, -0.02))
     found = choose_threshold(probabilities(dataset), losing, dataset.sides, POLICY, APART)
     assert not found.tradable
+    assert "earns its costs" in found.to_dict()["reason"]
     assert found.net_value == max(point.net_value for point in found.curve if point.trades >= APART.min_trades) < 0
 
 
@@ -78,6 +80,7 @@ def test_too_few_trades_are_not_tradable(dataset_of):
     found = choose_threshold(probabilities(dataset), rich, dataset.sides, POLICY, ThresholdSettings(min_trades=30))
     assert found.net_value > 0
     assert not found.tradable
+    assert "30 trades" in found.reason
 
 
 def test_nothing_to_enter(dataset_of):
