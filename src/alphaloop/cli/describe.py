@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-import click
 import typer
 
 from alphaloop.core.files import write_text
@@ -24,19 +24,19 @@ def page() -> str:
     """Return the whole reference page as Markdown."""
     from alphaloop.cli.app import app
 
-    root = typer.main.get_command(app)
-    return HEAD + "".join(_sections(root, "alphaloop"))
+    return HEAD + "".join(_sections(typer.main.get_command(app), "alphaloop"))
 
 
-def _sections(command: click.Command, path: str) -> Iterator[str]:
-    if isinstance(command, click.Group):
-        for name in command.commands:
-            yield from _sections(command.commands[name], f"{path} {name}")
+def _sections(command: Any, path: str) -> Iterator[str]:
+    """Sections of a command or of all below it; told apart by what they have, since typer brings its own click."""
+    for name, below in getattr(command, "commands", {}).items():
+        yield from _sections(below, f"{path} {name}")
+    if hasattr(command, "commands"):
         return
-    arguments = [p for p in command.params if isinstance(p, click.Argument)]
-    usage = " ".join([path, *(p.make_metavar(click.Context(command)) for p in arguments), "[OPTIONS]"])
+    arguments = [param.metavar or param.name.upper() for param in command.params if param.param_type_name == "argument"]
+    usage = " ".join([path, *arguments, "[OPTIONS]"])
     yield f"\n## `{path}`\n\n{_paragraphs(command.help or '')}\n\n```\n{usage}\n```\n"
-    options = [p for p in command.params if isinstance(p, click.Option) and not p.hidden]
+    options = [param for param in command.params if param.param_type_name == "option" and not param.hidden]
     if options:
         yield "\n| option | meaning | default |\n| --- | --- | --- |\n"
         yield from (_row(option) for option in options)
@@ -46,7 +46,7 @@ def _paragraphs(text: str) -> str:
     return "\n\n".join(" ".join(part.split()) for part in text.split("\n\n"))
 
 
-def _row(option: click.Option) -> str:
+def _row(option: Any) -> str:
     names = ", ".join(f"`{name}`" for name in (*option.opts, *option.secondary_opts))
     default = option.default
     shown = "" if default is None or default is False or callable(default) or default == () else f"`{default}`"
