@@ -72,19 +72,16 @@ def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
 
 def examine(case: Case, seed: int = 0, seconds: float = SECONDS) -> dict[str, Any]:
     """Audit one function and hold the findings against its declaration."""
-    row = _examined(case, seed, seconds)
-    if case.leak and not row["passed"]:
-        row = _examined(case, seed, PATIENCE * seconds)
-    return row
-
-
-def _examined(case: Case, seed: int, seconds: float) -> dict[str, Any]:
     table = tables.build(case.table)
-    try:
-        result = audit_function(case.function, table, target=case.target, seconds=seconds, seed=seed)
-    except AlphaloopError as error:
-        return _row(case, f"not audited: {error}", None)
-    return _row(case, objection(case, result.findings), result)
+    for budget in (seconds, PATIENCE * seconds):
+        try:
+            result = audit_function(case.function, table, target=case.target, seconds=budget, seed=seed)
+        except AlphaloopError as error:
+            return _row(case, f"not audited: {error}", None)
+        wrong = objection(case, result.findings)
+        if not (case.leak and wrong):
+            break
+    return _row(case, wrong, result)
 
 
 def objection(case: Case, findings: Sequence[Finding]) -> str:
