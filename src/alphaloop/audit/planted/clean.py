@@ -1,8 +1,5 @@
 """Clean functions that look like leaks: none of them may be reported."""
 
-# Docstrings here name the mistake, or what saves from it.
-# ruff: noqa: D401
-
 from __future__ import annotations
 
 from typing import TYPE_CHECKING

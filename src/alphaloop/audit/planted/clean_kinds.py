@@ -1,8 +1,5 @@
 """Clean functions of unusual manners: not reproducible, particular about rows, or with outputs of many kinds."""
 
-# Docstrings here name the mistake, or what saves from it.
-# ruff: noqa: D401
-
 from __future__ import annotations
 
 import zlib

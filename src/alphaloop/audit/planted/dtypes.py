@@ -1,8 +1,5 @@
 """Leaks in columns that are no floating-point numbers, and leaks that are hard to see."""
 
-# Docstrings here name the mistake, or what saves from it.
-# ruff: noqa: D401
-
 from __future__ import annotations
 
 from typing import TYPE_CHECKING

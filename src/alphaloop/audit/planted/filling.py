@@ -1,8 +1,5 @@
 """Missing values that are filled from what came later."""
 
-# Docstrings here name the mistake, or what saves from it.
-# ruff: noqa: D401
-
 from __future__ import annotations
 
 from typing import TYPE_CHECKING

@@ -1,8 +1,5 @@
 """Scalers, encoders and selections that are fitted on rows which were still to come."""
 
-# Docstrings here name the mistake, or what saves from it.
-# ruff: noqa: D401
-
 from __future__ import annotations
 
 from typing import TYPE_CHECKING

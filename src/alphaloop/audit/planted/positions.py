@@ -1,8 +1,5 @@
 """Columns and rows that know where in the file they are."""
 
-# Docstrings here name the mistake, or what saves from it.
-# ruff: noqa: D401
-
 from __future__ import annotations
 
 from typing import TYPE_CHECKING

@@ -1,8 +1,5 @@
 """Leaks that show on few rows, or on none of this file."""
 
-# Docstrings here name the mistake, or what saves from it.
-# ruff: noqa: D401
-
 from __future__ import annotations
 
 from typing import TYPE_CHECKING

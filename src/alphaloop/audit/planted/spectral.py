@@ -1,8 +1,5 @@
 """Filters and transforms that take the series as a whole."""
 
-# Docstrings here name the mistake, or what saves from it.
-# ruff: noqa: D401
-
 from __future__ import annotations
 
 from typing import TYPE_CHECKING

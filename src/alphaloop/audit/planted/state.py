@@ -1,8 +1,5 @@
 """Leaks that hide in what is kept from one call to the next."""
 
-# Docstrings here name the mistake, or what saves from it.
-# ruff: noqa: D401
-
 from __future__ import annotations
 
 import json

@@ -30,8 +30,8 @@ def run(
     seed : int
         Seed of the changed futures; the tables are always the same.
     seconds : float
-        Budget of time for each function. A leak that was not seen in it is given `PATIENCE` times as much before it counts
-        as missed, so that a busy machine fails nobody.
+        Budget of time for each function. A leak that was not seen in it is given `PATIENCE` times as much before it
+        counts as missed, so that a busy machine fails nobody.
 
     Returns
     -------

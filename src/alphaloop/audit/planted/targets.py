@@ -1,8 +1,5 @@
 """Columns that are the answer, or nothing."""
 
-# Docstrings here name the mistake, or what saves from it.
-# ruff: noqa: D401
-
 from __future__ import annotations
 
 from functools import cache

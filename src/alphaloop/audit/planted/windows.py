@@ -1,8 +1,5 @@
 """Windows that lie on the wrong side of the row, wholly or by a little."""
 
-# Docstrings here name the mistake, or what saves from it.
-# ruff: noqa: D401
-
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
