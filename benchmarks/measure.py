@@ -32,8 +32,9 @@ def quick() -> bool:
 
 
 def machine() -> dict[str, Any]:
-    """Processor, cores and memory, as far as the system tells."""
+    """Processor, cores, memory, and how busy they are, as far as the system tells."""
     facts: dict[str, Any] = {"system": platform.system(), "cpu": platform.processor(), "cores": os.cpu_count()}
+    facts["load_1min"] = round(os.getloadavg()[0], 1)
     cpuinfo, meminfo = Path("/proc/cpuinfo"), Path("/proc/meminfo")
     if cpuinfo.exists():
         fields = dict(map(str.strip, line.split(":", 1)) for line in cpuinfo.read_text().splitlines() if ":" in line)
