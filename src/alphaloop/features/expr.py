@@ -16,6 +16,9 @@ from alphaloop.core.hashing import canonical_json
 
 Parameter = int | float | str | None
 
+DEEPEST = 150
+"""How deep expressions may nest, so that whatever walks them fits Python's stack."""
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Expr:
@@ -35,14 +38,28 @@ class Expr:
         Its settings, in the order of the operator's arguments.
     key : str
         Digest of the structure: equal for equal expressions, on every machine.
+    depth : int
+        Expressions on the longest way down, this one included.
+
+    Raises
+    ------
+    FeatureError
+        If `depth` is above `DEEPEST`.
     """
 
     op: str
     args: tuple[Expr, ...] = ()
     params: tuple[tuple[str, Parameter], ...] = ()
     key: str = field(init=False)
+    depth: int = field(init=False)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "depth", 1 + max((arg.depth for arg in self.args), default=0))
+        if self.depth > DEEPEST:
+            raise FeatureError(
+                f"an expression is nested {self.depth} deep, at most {DEEPEST} is possible; "
+                "join the parts of a long sum in pairs, or use a window"
+            )
         structure = canonical_json([self.op, [arg.key for arg in self.args], self.params])
         object.__setattr__(self, "key", blake2b(structure.encode(), digest_size=16).hexdigest())
 

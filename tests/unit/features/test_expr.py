@@ -8,6 +8,7 @@ from alphaloop.core.errors import FeatureError, InputError
 from alphaloop.features import (
     Expr,
     Feature,
+    FeatureSet,
     atr,
     autocorr,
     clip,
@@ -139,3 +140,14 @@ def test_impossible_parts_are_refused_in_one_sentence(wrong, message: str) -> No
 def test_expressions_are_frozen() -> None:
     with pytest.raises(AttributeError):
         close.op = "high"
+
+
+def test_expressions_may_be_deep_but_not_bottomless() -> None:
+    deep = close
+    for n in range(1, 149):
+        deep = deep + lag(close, n)
+    assert Feature("sum", deep).warm_up(60) == 148
+    assert repr(deep).count("lag") == 148
+    assert len(FeatureSet("one", [Feature("sum", deep)]).program) > 148
+    with pytest.raises(FeatureError, match="nested 151 deep, at most 150"):
+        _ = deep + 1 + 1

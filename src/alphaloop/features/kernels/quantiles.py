@@ -26,12 +26,18 @@ def quantile(mem, imem, x, share, series, time, timed, width, slots, base, size,
         ordered = ring + 2 * slots
         place, count = imem[at + PLACE], imem[at + COUNT]
         value, now = mem[x + i], imem[time + i]
-        while count > 0 and (imem[ring + slots + place] <= now - width if timed else count == width):
+        if value == value and not timed and count == width:
+            replace(mem, ordered, count, mem[ring + place], value)
+            mem[ring + place] = value
+            imem[at + PLACE] = place + 1 if place + 1 < slots else 0
+            mem[out + i] = between(mem, ordered, count, share)
+            continue
+        while timed and count > 0 and imem[ring + slots + place] <= now - width:
             remove(mem, ordered, count, mem[ring + place])
             count -= 1
             place = place + 1 if place + 1 < slots else 0
         imem[at + PLACE], imem[at + COUNT] = place, count
-        if count == slots:
+        if timed and count == slots:
             return i
         if value != value or imem[at + START] == 0:
             imem[at + START] = now + 1
@@ -41,14 +47,29 @@ def quantile(mem, imem, x, share, series, time, timed, width, slots, base, size,
             continue
         last = place + count
         last = last - slots if last >= slots else last
-        mem[ring + last] = value
-        imem[ring + slots + last] = now
+        mem[ring + last], imem[ring + slots + last] = value, now
         insert(mem, ordered, count, value)
         count += 1
         imem[at + COUNT] = count
         whole = now - imem[at + START] + 1 >= width if timed else count == width
         mem[out + i] = between(mem, ordered, count, share) if whole else np.nan
     return n
+
+
+@kernel
+def replace(mem, ordered, count, old, new):
+    """Put `new` among the sorted values in place of `old`, moving only what lies between the two."""
+    hole = ordered + lower_bound(mem, ordered, count, old)
+    if new > old:
+        last = ordered + count - 1
+        while hole < last and mem[hole + 1] < new:
+            mem[hole] = mem[hole + 1]
+            hole += 1
+    else:
+        while hole > ordered and mem[hole - 1] > new:
+            mem[hole] = mem[hole - 1]
+            hole -= 1
+    mem[hole] = new
 
 
 @kernel
