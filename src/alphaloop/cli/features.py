@@ -87,9 +87,7 @@ def compute(
     timezone: Annotated[str | None, typer.Option(help="IANA zone of times that name none.")] = None,
     stamp: Annotated[Literal["open", "close"], typer.Option(help="What the file's time is of a bar.")] = "open",
     symbol: Annotated[str | None, typer.Option(help="Keep this symbol, or name the file's only one.")] = None,
-    step_s: Annotated[
-        float | None, typer.Option(help="Seconds from bar to bar; else found from the file.")
-    ] = None,
+    step_s: Annotated[float | None, typer.Option(help="Seconds from bar to bar; else found from the file.")] = None,
     as_json: JsonFlag = False,
 ) -> None:
     """Compute a set over a file: symbol, known_ns and one column per feature, one row per bar."""

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from alphaloop.core.files import write_text
 from alphaloop.features import Expr, Feature
-from alphaloop.markets.bars.features import BARS, CONTEXT, PARTS
+from alphaloop.markets.bars.features import BARS, CONTEXT
+from alphaloop.markets.bars.indicators import PARTS
 
 PAGE = Path("docs/reference/features.md")
 STEPS = {"1m": 60, "15m": 900}

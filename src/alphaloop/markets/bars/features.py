@@ -14,219 +14,35 @@ are UTC without daylight saving, read at the bar's close.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from alphaloop.features import (
-    Expr,
     Feature,
     FeatureSet,
-    abs_,
-    atr,
-    clip,
     close,
-    diff,
     ema,
-    high,
     higher,
-    highest,
     hour_cos,
     hour_sin,
     in_session,
-    lag,
-    log,
-    low,
-    lowest,
-    maximum,
-    mean,
-    minimum,
-    open,
     rsi,
-    run_length,
-    sign,
-    std,
-    total,
-    volume,
     weekday_cos,
     weekday_sin,
-    where,
-    wilder,
 )
-
-# Shared parts: written once here, computed once by the kernel however many features read them.
-_log_return = log(close / lag(close, 1))
-_ema20, _ema50, _ema200 = ema(close, 20), ema(close, 50), ema(close, 200)
-_atr14 = atr(14)
-_rsi14 = rsi(close, 14) / 100
-_rise, _fall = diff(high), -diff(low)
-_plus = wilder(where(_rise > maximum(_fall, 0), _rise, 0), 14)
-_minus = wilder(where(_fall > maximum(_rise, 0), _fall, 0), 14)
-
-PARTS = {"plus": _plus, "minus": _minus}
-"""Names, for the reference page, of long parts that formulas share: Wilder's directional movement up and down."""
-
-
-def _position(x: Expr, bottom: Expr, top: Expr) -> Expr:
-    """Where `x` stands between `bottom` (0) and `top` (1); NaN where they meet."""
-    return (x - bottom) / (top - bottom)
-
-
-def _family(family: str) -> Callable[[str, Expr, str, str], Feature]:
-    """Return a constructor (name, expression, unit, description) for features of one family."""
-
-    def make(name: str, expr: Expr, unit: str, description: str) -> Feature:
-        return Feature(name, expr, family=family, unit=unit, description=description)
-
-    return make
-
-
-def _bollinger() -> list[Feature]:
-    """Bands of two sample standard deviations around the 20-bar mean (Bollinger, 2001)."""
-    middle, deviation = mean(close, 20), std(close, 20)
-    upper, lower = middle + 2 * deviation, middle - 2 * deviation
-    make = _family("bollinger")
-    return [
-        make("price_vs_bb_upper", (close - upper) / close, "ratio", "close above (+) or below (-) the upper band"),
-        make("price_vs_bb_lower", (close - lower) / close, "ratio", "close above (+) or below (-) the lower band"),
-        make("bb_width", 4 * deviation / middle, "ratio", "distance between the bands over their middle"),
-        make("bb_position", (close - lower) / (4 * deviation), "ratio", "close within the bands, 0 lower to 1 upper"),
-    ]
-
-
-def _trend() -> list[Feature]:
-    """Where price stands against its averages, and how one-sided its moves are."""
-    line = ema(close, 12) - ema(close, 26)
-    signal = ema(line, 9)
-    one_sided = (_plus - _minus) / (_plus + _minus)
-    make = _family("trend")
-    return [
-        make("price_vs_ema20", (close - _ema20) / close, "ratio", "close against its 20-bar EMA"),
-        make("price_vs_ema50", (close - _ema50) / close, "ratio", "close against its 50-bar EMA"),
-        make("price_vs_ema200", (close - _ema200) / close, "ratio", "close against its 200-bar EMA"),
-        make(
-            "ema_stack",
-            where(sign(_ema20 - _ema50) * sign(_ema50 - _ema200) > 0, sign(_ema20 - _ema50), 0),
-            "sign",
-            "+1 where EMA 20 > 50 > 200, -1 where 20 < 50 < 200, else 0",
-        ),
-        make("ema_crossover", sign(_ema50 - _ema200), "sign", "side of the 50-bar EMA against the 200-bar EMA"),
-        make("ema_slope_5", _ema20 / lag(_ema20, 5) - 1, "ratio", "growth of the 20-bar EMA over 5 bars"),
-        make("macd_line", line / close, "ratio", "EMA 12 less EMA 26, over close (Appel, 1979)"),
-        make("macd_signal", signal / close, "ratio", "9-bar EMA of the MACD line, over close"),
-        make("macd_hist", (line - signal) / close, "ratio", "MACD line less its signal, over close"),
-        make(
-            "trend_strength",
-            wilder(abs_(one_sided), 14),
-            "share",
-            "ADX 14 over 100: 0 no trend, 1 one-sided (Wilder, 1978)",
-        ),
-        make(
-            "trend_direction",
-            one_sided,
-            "ratio",
-            "(+DI - -DI) / (+DI + -DI), 14 bars: -1 all down to 1 all up (Wilder, 1978)",
-        ),
-    ]
-
-
-def _momentum() -> list[Feature]:
-    """How far price has come over several spans, and how strong its rises were."""
-    price_position = _position(close, lowest(close, 14), highest(close, 14))
-    rsi_position = _position(_rsi14, lowest(_rsi14, 14), highest(_rsi14, 14))
-    make = _family("momentum")
-    return [
-        make("rsi_14", _rsi14, "share", "RSI 14 over 100 (Wilder, 1978)"),
-        make("rsi_slope", diff(_rsi14, 5), "ratio", "change of rsi_14 over 5 bars"),
-        make(
-            "rsi_divergence",
-            rsi_position - price_position,
-            "ratio",
-            "place of rsi_14 in its 14-bar range less that of close: -1 price leads to 1 RSI leads",
-        ),
-        make("bar_return", _log_return, "log return", "close to close, 1 bar"),
-        make("momentum_5", log(close / lag(close, 5)), "log return", "close to close, 5 bars"),
-        make("momentum_10", log(close / lag(close, 10)), "log return", "close to close, 10 bars"),
-        make("rate_of_change", close / lag(close, 14) - 1, "ratio", "growth of close over 14 bars"),
-        make("hourly_return", total(_log_return, "1h"), "log return", "sum of the bar returns known in the last hour"),
-        make("close_vs_open", close / open - 1, "ratio", "growth within the bar"),
-    ]
-
-
-def _range() -> list[Feature]:
-    """Where close stands among recent extremes."""
-    day_low, day_high = higher("1d", low), higher("1d", high)
-    make = _family("range")
-    return [
-        make(
-            "range_position_24h",
-            _position(close, lowest(low, "24h"), highest(high, "24h")),
-            "share",
-            "close between the low (0) and high (1) of the last 24 hours",
-        ),
-        make(
-            "daily_range_position",
-            _position(close, day_low, day_high),
-            "ratio",
-            "close against the low (0) and high (1) of the last closed UTC day",
-        ),
-        make("price_drawdown", close / highest(high, 50) - 1, "ratio", "close below the 50-bar high"),
-    ]
-
-
-def _volatility() -> list[Feature]:
-    """How much price moves, and whether more than lately."""
-    short = std(_log_return, 20)
-    make = _family("volatility")
-    return [
-        make("atr_pct", _atr14 / close, "ratio", "ATR 14 over close (Wilder, 1978)"),
-        make("atr_ratio", _atr14 / atr(50), "ratio", "ATR 14 over ATR 50"),
-        make("volatility_20", short, "log return", "sample deviation of 20 bar returns"),
-        make("volatility_ratio", short / std(_log_return, 100), "ratio", "volatility_20 over the same of 100 bars"),
-        make("high_low_ratio", high / low - 1, "ratio", "height of the bar over its low"),
-    ]
-
-
-def _volume() -> list[Feature]:
-    """Activity against its recent past; NaN where the source has no volume."""
-    average = mean(volume, 20)
-    # A bar without height has no place for its close to stand in; it counts as neither bought nor sold.
-    bought = where(high > low, (2 * close - high - low) / (high - low), 0) * volume
-    vwap = mean((high + low + close) / 3 * volume, 20) / average
-    make = _family("volume")
-    return [
-        make("volume_ratio", volume / average, "ratio", "volume over its 20-bar mean"),
-        make("volume_trend", mean(volume, 5) / average - 1, "ratio", "5-bar over 20-bar mean volume"),
-        make(
-            "volume_delta",
-            mean(bought, 20) / average,
-            "ratio",
-            "20-bar money flow: -1 all volume at the lows to 1 at the highs (Chaikin)",
-        ),
-        make(
-            "price_vs_vwap", (close - vwap) / close, "ratio", "close against the 20-bar volume-weighted typical price"
-        ),
-    ]
-
-
-def _candle() -> list[Feature]:
-    """How the bar looks, and which run it belongs to."""
-    height = high - low
-    make = _family("candle")
-    return [
-        make("candle_direction", (close - open) / _atr14, "ratio", "signed body over ATR 14"),
-        make("upper_wick", (high - maximum(open, close)) / height, "share", "part of the bar above its body"),
-        make("lower_wick", (minimum(open, close) - low) / height, "share", "part of the bar below its body"),
-        make(
-            "consecutive_direction",
-            clip(run_length(diff(close)), -10, 10),
-            "bars",
-            "closes in a row that rose (+) or fell (-), at most 10",
-        ),
-    ]
+from alphaloop.markets.bars.indicators import (
+    ATR_14,
+    bollinger,
+    candle,
+    in_family,
+    momentum,
+    price_range,
+    traded_volume,
+    trend,
+    volatility,
+)
 
 
 def _session() -> list[Feature]:
     """When it is in the UTC day and week, and which trading centres are open."""
-    make = _family("session")
+    make = in_family("session")
     return [
         make("session_hour_sin", hour_sin(), "cycle", "sine of the UTC time of day"),
         make("session_hour_cos", hour_cos(), "cycle", "cosine of the UTC time of day"),
@@ -241,7 +57,7 @@ def _session() -> list[Feature]:
 def _time_frame(prefix: str, every: str, fast: int, slow: int, strength: int) -> list[Feature]:
     """Trend, strength and distance of a higher time frame, from its closed bars only."""
     average = ema(close, slow)
-    make = _family(prefix)
+    make = in_family(prefix)
     closed = f"closed {every} bars"
     return [
         make(
@@ -268,13 +84,13 @@ def _time_frame(prefix: str, every: str, fast: int, slow: int, strength: int) ->
 BARS = FeatureSet(
     "bars",
     [
-        *_bollinger(),
-        *_trend(),
-        *_momentum(),
-        *_range(),
-        *_volatility(),
-        *_volume(),
-        *_candle(),
+        *bollinger(),
+        *trend(),
+        *momentum(),
+        *price_range(),
+        *volatility(),
+        *traded_volume(),
+        *candle(),
         *_session(),
         *_time_frame("m30", "30m", fast=5, slow=20, strength=14),
         *_time_frame("h1", "1h", fast=5, slow=20, strength=14),
@@ -289,7 +105,7 @@ CONTEXT = FeatureSet(
     "bars_context",
     [
         Feature(
-            "atr", _atr14, family="scale", unit="price", description="ATR 14, for brackets and labels (Wilder, 1978)"
+            "atr", ATR_14, family="scale", unit="price", description="ATR 14, for brackets and labels (Wilder, 1978)"
         )
     ],
 )
