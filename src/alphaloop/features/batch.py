@@ -39,7 +39,7 @@ COSTS = {
     m.SLOPE: 18.0,
     m.AUTOCORR: 26.0,
     m.SPECTRUM: 36.0,
-    m.QUANTILE: 100.0,
+    m.QUANTILE: 60.0,
 }
 """Work of an instruction on a row in nanoseconds, about, to share it out; 4 for any other kind."""
 

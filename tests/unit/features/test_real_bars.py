@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -53,8 +54,7 @@ def test_table_is_stream_is_oracle(bars: pl.DataFrame) -> None:
     times = bars["known_ns"].to_numpy()
     edges = [0, 1, 2, 61, 1_000, 1_001, 9_999, len(bars)]
     chunks = [
-        stream.push({name: column[a:b] for name, column in columns.items()}, times[a:b])
-        for a, b in zip(edges[:-1], edges[1:], strict=True)
+        stream.push({name: column[a:b] for name, column in columns.items()}, times[a:b]) for a, b in pairwise(edges)
     ]
     np.testing.assert_array_equal(np.vstack(chunks), computed.select(FEATURES.names).to_numpy())
     close_, volume_ = bars["close"], bars["volume"]
