@@ -100,6 +100,8 @@ def _choose_flavour(pool: Pool, reference: Reference) -> Job:
         template = Job(Scene(), relative=RELATIVE_ROUNDING, flavour=flavour)
         outcome = pool.run(template)
         if outcome.status == "ok":
+            if outcome.imported:
+                pool.preload(outcome.imported)
             return template
         first = first or outcome
     assert first is not None

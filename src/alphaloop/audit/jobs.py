@@ -112,6 +112,8 @@ class Outcome:
         By column; empty where the past is the same.
     wrote : tuple of str
         Files that the function wrote; new ones were removed again, so that no state outlives the run.
+    imported : tuple of str
+        Modules that the run was the first to import.
     """
 
     status: Literal["ok", "raised", "timeout", "crashed", "empty"]
@@ -123,6 +125,7 @@ class Outcome:
     columns: tuple[str, ...] = ()
     differences: dict[str, Difference] = field(default_factory=dict)
     wrote: tuple[str, ...] = ()
+    imported: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for the pipe."""
@@ -132,5 +135,5 @@ class Outcome:
     def from_dict(cls, values: dict[str, Any]) -> Outcome:
         """Undo `to_dict`."""
         found = {n: Difference(**{**d, "rows": tuple(d["rows"])}) for n, d in values.get("differences", {}).items()}
-        lists = {key: tuple(values.get(key, ())) for key in ("columns", "wrote")}
+        lists = {key: tuple(values.get(key, ())) for key in ("columns", "wrote", "imported")}
         return cls(**{**values, "differences": found, **lists})

@@ -30,6 +30,7 @@ FULL_CUTS = 5
 FIRST_SHARE = 0.25
 FIRST_RUNS = 110
 VARIANT_PARTS = 4
+SHRINKING = ("gaps", "symbols out of step")
 
 
 @dataclass(frozen=True)
@@ -199,7 +200,8 @@ def _variants(search: Search, whole: Stage, material: Material, history: int) ->
         for name in names:
             if search.late() or search.settled():
                 return
-            stage = search.stage(_scene(material, starts[name], length, name, search.seed))
+            rows = 2 * length if name in SHRINKING else length
+            stage = search.stage(_scene(material, starts[name], rows, name, search.seed))
             if stage is None:
                 continue
             plan = plans.setdefault(name, _turns(stage, history, turns, VARIANT_ROWS, rng))

@@ -70,8 +70,8 @@ class Pool:
                 out.write_table(arrow)
             np.save(self.folder / "time.npy", time_ns)
             np.save(self.folder / "known.npy", known_ns)
-            setup = {"roles": roles.to_dict(), "subject": subject}
-            (self.folder / "setup.json").write_text(json.dumps(setup))
+            self._setup = {"roles": roles.to_dict(), "subject": subject, "preload": []}
+            (self.folder / "setup.json").write_text(json.dumps(self._setup))
             self._workers = [_Worker(self.folder, compiled=subject["kind"] == "function") for _ in range(workers)]
             self.description = [worker.greet() for worker in self._workers][0]
         except BaseException:
@@ -91,6 +91,12 @@ class Pool:
         for worker in self._workers:
             worker.end()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    def preload(self, modules: Iterable[str]) -> None:
+        """Start the workers again with modules that a run imported, so that no run has to import them again."""
+        (self.folder / "setup.json").write_text(json.dumps({**self._setup, "preload": list(modules)}))
+        for worker in self._workers:
+            worker.restart()
 
     def path(self, name: str) -> str:
         """A new folder of the workspace for an output."""
@@ -180,20 +186,20 @@ class _Worker:
     def do(self, batch: list[Job]) -> list[Outcome]:
         """Send jobs for one process and wait for their outcomes."""
         if self._process.poll() is not None:
-            self._restart()
+            self.restart()
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps([job.to_dict() for job in batch]).encode() + b"\n")
         self._process.stdin.flush()
         said = self._line((1 + len(batch)) * max(job.timeout_s for job in batch) + 30.0)
         if said is None:
             self.end()
-            self._restart()
+            self.restart()
             return [Outcome("crashed", "the process ended") for _ in batch]
         if self._fresh:
             self._process.wait(timeout=30.0)
         return [Outcome.from_dict(values) for values in said]
 
-    def _restart(self) -> None:
+    def restart(self) -> None:
         self.end()
         self._process = self._start()
         self.greet()

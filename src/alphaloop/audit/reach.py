@@ -73,7 +73,8 @@ def _to_end_of_file(
         found = outcome.differences.get(column)
         if found is not None and 0 <= found.rows[0] < len(whole.known()):
             row = found.rows[0]
-            return Reach(int(whole.moments[-1] - whole.known()[row]), True), (row, whole)
+            earlier = first[1].scene.variant is None and first[1].origin()[first[0]] <= row
+            return Reach(int(whole.moments[-1] - whole.known()[row]), True), first if earlier else (row, whole)
     return reach, first
 
 

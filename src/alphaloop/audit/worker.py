@@ -11,6 +11,7 @@ process instead (``fresh`` in the greeting): slower, and just as pristine.
 from __future__ import annotations
 
 import gc
+import importlib
 import json
 import os
 import select
@@ -18,6 +19,7 @@ import signal
 import sys
 import tempfile
 import warnings
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +76,9 @@ def _prepare(workspace: Path) -> tuple[Any, Any, dict[str, Any]]:
     time, known = np.load(workspace / "time.npy"), np.load(workspace / "known.npy")
     table = Table.of(arrow, Roles.from_dict(setup["roles"]), time, known)
     subject, description = load_subject(setup["subject"])
+    for name in setup["preload"]:
+        with suppress(Exception):
+            importlib.import_module(name)
     _warm(table)
     gc.collect()
     gc.freeze()
@@ -165,7 +170,7 @@ def _guarded(batch: list[Any], subject: Any, table: Any) -> list[dict[str, Any]]
     from alphaloop.audit.jobs import Outcome
     from alphaloop.audit.runs import run
 
-    written, outcomes = _watch_files(), []
+    loaded, written, outcomes = set(sys.modules), _watch_files(), []
     with tempfile.TemporaryDirectory(prefix="audit-run-") as scratch:
         tempfile.tempdir = scratch
         for job in batch:
@@ -176,6 +181,7 @@ def _guarded(batch: list[Any], subject: Any, table: Any) -> list[dict[str, Any]]
                 outcomes.append(Outcome("raised", f"{type(error).__name__}: {text}").to_dict())
         tempfile.tempdir = None
         kept = (scratch, str(Path(sys.argv[1])))
+    outcomes[-1]["imported"] = [name for name in sys.modules if name not in loaded]
     outcomes[-1]["wrote"] = [path for path in _sweep(written) if not path.startswith(kept)]
     return outcomes
 
