@@ -78,7 +78,12 @@ def _newton_step(
     h_bb = float(curvature.sum()) + damp
     if not free:
         return np.array([0.0, float(error.sum()) / h_bb])
-    h_ab, h_aa = float(curvature @ z), float(curvature @ (z * z)) + damp
-    gradient = np.array([float(error @ z), float(error.sum())])
+    h_ab, h_aa = _inner(curvature, z), _inner(curvature, z * z) + damp
+    gradient = np.array([_inner(error, z), float(error.sum())])
     step: NDArray[np.float64] = np.linalg.solve(np.array([[h_aa, h_ab], [h_ab, h_bb]]), gradient)
     return step
+
+
+def _inner(left: NDArray[np.float64], right: NDArray[np.float64]) -> float:
+    # Not ``@``: BLAS would split the sum among threads, and its bits would depend on how many cores there are.
+    return float(np.einsum("i,i->", left, right))

@@ -211,7 +211,7 @@ class LightGBM:
 
 
 def _watch(hooks: Sequence[RoundHook], progress: Progress, rounds: int) -> Callable[[Any], None]:
-    def after_round(env: Any) -> None:  # noqa: ANN401 - LightGBM's own record
+    def after_round(env: Any) -> None:
         if env.iteration % 10 == 9:
             progress("fit", env.iteration + 1, rounds)
         for _, _, value, larger_is_better, *_ in (env.evaluation_result_list or [])[:1]:

@@ -12,7 +12,7 @@ from alphaloop.core.progress import Progress, silent
 from alphaloop.core.settings import Settings
 from alphaloop.models.estimator import Classes, Features, Margins, Task, column_margins, shares
 from alphaloop.models.graph import Graph
-from alphaloop.models.logistic import UNPENALISED, emit_linear, fit_softmax, linear_margins
+from alphaloop.models.logistic import UNPENALISED, emit_linear, fit_softmax, linear_margins, one_blas_thread
 from alphaloop.models.scaling import Scaler
 
 CHUNK = 65_536
@@ -49,7 +49,8 @@ class Linear:
         self._scaler = Scaler.fit(X)
         row_weight = np.ones(len(X)) if weight is None else weight
         targets = _indicators(y, self.task)
-        coefficients = self._solve(X, targets, row_weight)
+        with one_blas_thread():
+            coefficients = self._solve(X, targets, row_weight)
         scores = linear_margins(self._scaler, coefficients, np.zeros(len(coefficients), np.float32), X)
         mix, self._base = fit_softmax(column_margins(scores), y, weight, C=UNPENALISED)
         self._weights = (mix.astype(np.float64) @ coefficients).astype(np.float32)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
@@ -88,19 +89,30 @@ def fit_softmax(
     from sklearn.linear_model import LogisticRegression
 
     regression = LogisticRegression(C=C, max_iter=max_iter, tol=tol)
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), one_blas_thread():
         # A penalised fit that stops a little early is a valid model; the scores say how good.
         warnings.simplefilter("ignore", ConvergenceWarning)
         regression.fit(z, y, sample_weight=weight)
     return np.asarray(regression.coef_, np.float32), np.asarray(regression.intercept_, np.float32)
 
 
+def one_blas_thread() -> AbstractContextManager[object]:
+    """Keep matrix products in one thread: their bits then do not depend on how many cores there are.
+
+    They are small, too, so that on a busy machine several threads would mostly wait for each other.
+    """
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+    limits: AbstractContextManager[object] = threadpool_limits(limits=1, user_api="blas")
+    return limits
+
+
 def linear_margins(
     scaler: Scaler, weights: NDArray[np.float32], base: NDArray[np.float32], X: Features, chunk: int = 65_536
 ) -> Margins:
     """Margins ``scaler(X) @ weights.T + base`` in float64: (n,) for one output, else (n, outputs)."""
-    columns = weights.T.astype(np.float64)
-    parts = [scaler.apply(X[start : start + chunk]) @ columns for start in range(0, max(1, len(X)), chunk)]
+    rows = (scaler.apply(X[start : start + chunk]) for start in range(0, max(1, len(X)), chunk))
+    parts = [np.einsum("nf,kf->nk", z, weights.astype(np.float64)) for z in rows]
     margins: Margins = np.concatenate(parts) + base.astype(np.float64)
     return margins[:, 0] if len(base) == 1 else margins
 

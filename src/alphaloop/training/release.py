@@ -23,8 +23,8 @@ from alphaloop.dataset.parts import Split
 from alphaloop.dataset.table import Dataset
 from alphaloop.features import FeatureSet
 from alphaloop.labels.base import Label
-from alphaloop.training.trained import Trained
 from alphaloop.training.recipe import Recipe
+from alphaloop.training.trained import Trained
 
 
 @dataclass(frozen=True)

@@ -57,7 +57,7 @@ class Study:
         return {"trials": len(self.trials), "pruned": pruned, "best": self.best.to_dict()}
 
 
-def suggest(trial: Any) -> dict[str, Any]:  # noqa: ANN401 - Optuna's own record
+def suggest(trial: Any) -> dict[str, Any]:
     """Draw one value of each parameter."""
     found: dict[str, Any] = {}
     for name, (low, high, log, whole) in SPACE.items():
@@ -72,7 +72,7 @@ def inside_ranges(wanted: Mapping[str, Any]) -> dict[str, Any]:
     return {name: round(value) if SPACE[name][3] else value for name, value in inside.items()}
 
 
-def finished_trials(study: Any) -> list[Trial]:  # noqa: ANN401
+def finished_trials(study: Any) -> list[Trial]:
     """Complete and pruned trials, in order and numbered among themselves."""
     import optuna
 

@@ -129,7 +129,7 @@ def macro_pr_auc(task: Task, y: Classes, scores: NDArray[np.float64]) -> float:
     return float(np.mean(each))
 
 
-def _run_trial(optuna: Any, study: Any, search: Search, settings: TuningSettings) -> None:  # noqa: ANN401
+def _run_trial(optuna: Any, study: Any, search: Search, settings: TuningSettings) -> None:
     trial = study.ask()
     model = LightGBM(search.task, tuned(search.base, suggest(trial)))
     rounds = 0
@@ -160,7 +160,7 @@ def _log_sum(margins: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(peak + np.log(np.exp(margins - peak).sum(axis=1, keepdims=True)))
 
 
-def _open(optuna: Any, search: Search, settings: TuningSettings, folder: Path | None) -> Any:  # noqa: ANN401
+def _open(optuna: Any, search: Search, settings: TuningSettings, folder: Path | None) -> Any:
     storage = None
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -172,12 +172,12 @@ def _open(optuna: Any, search: Search, settings: TuningSettings, folder: Path | 
     )
 
 
-def _sampler(optuna: Any, settings: TuningSettings, seed: int, finished: int) -> Any:  # noqa: ANN401
+def _sampler(optuna: Any, settings: TuningSettings, seed: int, finished: int) -> Any:
     drawn = int(stream(seed, "tuning", finished).integers(0, 2**31))
     return optuna.samplers.TPESampler(n_startup_trials=settings.startup_trials, seed=drawn)
 
 
-def _clear_interrupted(optuna: Any, study: Any) -> None:  # noqa: ANN401
+def _clear_interrupted(optuna: Any, study: Any) -> None:
     """Give up trials that a killed run left open, so that they are run again under a new number."""
     states = optuna.trial.TrialState
     for trial in study.get_trials(deepcopy=False, states=(states.RUNNING,)):
@@ -185,7 +185,7 @@ def _clear_interrupted(optuna: Any, study: Any) -> None:  # noqa: ANN401
 
 
 @contextmanager
-def _quiet(optuna: Any) -> Iterator[None]:  # noqa: ANN401
+def _quiet(optuna: Any) -> Iterator[None]:
     before = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:

@@ -11,7 +11,7 @@ from alphaloop.core.errors import RecipeError, UnknownNameError
 from alphaloop.models.catalog import KINDS, create, parameters_of
 from alphaloop.models.graph import Graph
 
-SMALL = {"lightgbm": {"rounds": 30, "num_leaves": 7, "min_child_samples": 20, "num_threads": 1}}
+SMALL = {"lightgbm": {"rounds": 30, "learning_rate": 0.1, "num_leaves": 7, "min_child_samples": 20, "num_threads": 1}}
 LEARNS = ("one_feature", "logistic", "linear", "lightgbm")
 
 
