@@ -84,7 +84,7 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever the name stands for
+def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module 'alphaloop' has no attribute {name!r}")
     module, _, attribute = _HOME[name].partition(":")

@@ -5,8 +5,9 @@ from __future__ import annotations
 import subprocess
 import sys
 
-import alphaloop
 import pytest
+
+import alphaloop
 
 HEAVY = {"numpy", "polars", "numba", "onnxruntime", "lightgbm", "sklearn", "optuna", "pandas", "pydantic", "sqlalchemy"}
 LEARNING = {"lightgbm", "sklearn", "optuna", "onnx", "torch", "xgboost"}

@@ -33,7 +33,11 @@ def tree_of(path: Path) -> ast.Module:
 
 
 def violations_of_execution(tree: ast.Module) -> list[str]:
-    found = [f"{c.func.id}()" for c in calls(tree) if isinstance(c.func, ast.Name) and c.func.id in {"eval", "exec", "compile"}]
+    found = [
+        f"{c.func.id}()"
+        for c in calls(tree)
+        if isinstance(c.func, ast.Name) and c.func.id in {"eval", "exec", "compile"}
+    ]
     for node in ast.walk(tree):
         names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
         names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
@@ -52,7 +56,9 @@ def violations_of_time(tree: ast.Module) -> list[str]:
 
 
 def violations_of_printing(tree: ast.Module) -> list[str]:
-    found = [f"print() at line {c.lineno}" for c in calls(tree) if isinstance(c.func, ast.Name) and c.func.id == "print"]
+    found = [
+        f"print() at line {c.lineno}" for c in calls(tree) if isinstance(c.func, ast.Name) and c.func.id == "print"
+    ]
     return found + [
         f"sys.exit() at line {c.lineno}"
         for c in calls(tree)

@@ -24,7 +24,7 @@ def demo(
     seed: Annotated[int, typer.Option("--seed", help="Of the market.")] = 7,
     as_json: JsonFlag = False,
 ) -> None:
-    """Run the whole loop on a SYNTHETIC market with a planted signal: data, audit, training, report, backtest, dry run."""
+    """Run the whole loop on a SYNTHETIC market: data, audit, training, report, registry, backtest, dry run."""
     with exit_codes():
         from alphaloop.core.extras import require
 

@@ -15,8 +15,8 @@ HEAD = """# Command line
 
 Generated from the command tree by `make reference`.
 
-Every command takes `--json`: one JSON object on standard output and nothing else there; progress and notes go to standard error. Exit
-codes: 0 success, 1 a defect of ours, 2 bad input, 3 findings or a gate that refused.
+Every command takes `--json`: one JSON object on standard output and nothing else there; progress and notes go to
+standard error. Exit codes: 0 success, 1 a defect of ours, 2 bad input, 3 findings or a gate that refused.
 """
 
 

@@ -44,7 +44,7 @@ def emit(result: Mapping[str, Any], as_json: bool, show: Callable[[Mapping[str, 
 
 @contextmanager
 def exit_codes() -> Iterator[None]:
-    """Turn alphaloop's errors into one sentence on standard error and their exit code; anything else is a defect (1)."""
+    """Turn alphaloop's errors into one sentence on standard error and their exit code; all else is a defect (1)."""
     try:
         yield
     except AlphaloopError as error:

@@ -1,7 +1,7 @@
 """The only place that reads the time.
 
-All times inside alphaloop are UTC nanoseconds since 1970-01-01 in a Python ``int`` or an ``int64`` array; all durations in
-settings are seconds with the unit in the name. Everything that needs "now" is given a `Clock`, so that a replay can
+All times inside alphaloop are UTC nanoseconds since 1970-01-01 in a Python ``int`` or an ``int64`` array; all durations
+in settings are seconds with the unit in the name. Everything that needs "now" is given a `Clock`, so that a replay can
 step it.
 """
 

@@ -16,10 +16,10 @@ class Costs(Settings):
     pays `fee_bps` of its notional.
     """
 
-    fee_bps: float = Field(default=5.0, ge=0, lt=1000, description="fee of one order, in basis points of its notional")
-    spread_bps: float = Field(default=2.0, ge=0, lt=1000, description="whole bid-ask spread, in basis points of the mid")
+    fee_bps: float = Field(default=5.0, ge=0, lt=1000, description="fee of one order, basis points of its notional")
+    spread_bps: float = Field(default=2.0, ge=0, lt=1000, description="whole bid-ask spread, basis points of the mid")
     slippage_bps: float = Field(default=1.0, ge=0, lt=1000, description="adverse move while filling, in basis points")
-    latency_s: float = Field(default=1.0, ge=0, le=3600, description="seconds from the decision until the venue has the order")
+    latency_s: float = Field(default=1.0, ge=0, le=3600, description="from the decision until the venue has the order")
 
     @property
     def impact(self) -> float:

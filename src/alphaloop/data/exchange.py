@@ -65,7 +65,7 @@ def timeframe_ns(timeframe: str) -> int:
 class CcxtCandles:
     """Candles of an exchange through ccxt, whose errors it sorts into temporary ones and final ones."""
 
-    def __init__(self, exchange: Any) -> None:  # noqa: ANN401
+    def __init__(self, exchange: Any) -> None:
         self._exchange = exchange
         self.name = str(exchange.id)
         spot = (exchange.features or {}).get("spot") or {}

@@ -174,11 +174,11 @@ _barrier_compiled = _compiled(_barrier)
 def _cached(rules: str) -> tuple[Any, Any]:
     # numba takes cached machine code for current if this file is unchanged. The rules come from another file: as a
     # variable of the closure their hash is part of the cache's key, so that a changed rule is never served stale.
-    def horizon(*arguments: Any) -> None:  # noqa: ANN401 - as many types as arguments
+    def horizon(*arguments: Any) -> None:
         if len(rules) > 0:
             _horizon_compiled(*arguments)
 
-    def barrier(*arguments: Any) -> None:  # noqa: ANN401
+    def barrier(*arguments: Any) -> None:
         if len(rules) > 0:
             _barrier_compiled(*arguments)
 

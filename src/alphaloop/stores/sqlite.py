@@ -50,7 +50,7 @@ def _engine(path: Path) -> Engine:
     engine = create_engine(URL.create("sqlite", database=str(path)), poolclass=StaticPool)
 
     @event.listens_for(engine, "connect")
-    def _prepare(connection: Any, _record: Any) -> None:  # noqa: ANN401  the driver's own type
+    def _prepare(connection: Any, _record: Any) -> None:
         # The driver would begin transactions only before DML, and leave a half-made schema behind a crash.
         connection.isolation_level = None
         for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):

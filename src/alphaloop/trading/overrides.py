@@ -39,7 +39,7 @@ def overridden(plan: Plan, assignments: Sequence[str], source: str = "--set") ->
     return Plan.parse(values, source, at="trading")
 
 
-def _value(text: str) -> Any:  # noqa: ANN401  whatever TOML can say
+def _value(text: str) -> Any:
     try:
         return tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:

@@ -150,7 +150,7 @@ def split_rows(recipe: Recipe, dataset: Dataset, label: Label) -> Split:
     """
     if recipe.split.kind != "chronological":
         raise RecipeError(
-            f"recipe {recipe.name!r}: split.kind {recipe.split.kind!r} makes folds for research, and a recipe trains one "
+            f"recipe {recipe.name!r}: split.kind {recipe.split.kind!r} makes folds for research, a recipe trains one "
             "model; use 'chronological' here and alphaloop.dataset.splits in your own study"
         )
     embargo_s = recipe.split.embargo_s

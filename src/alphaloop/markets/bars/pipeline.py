@@ -28,6 +28,7 @@ from alphaloop.training.recipe import Recipe
 from alphaloop.training.release import Origin, contract_of
 from alphaloop.training.trained import Trained
 
+
 @dataclass(frozen=True)
 class BarsRun:
     """What a training run came to.
