@@ -26,7 +26,7 @@ def bars_seen(frame: pl.DataFrame) -> pl.DataFrame:
     return frame.select("date", "close", bars_seen=pl.int_range(1, pl.len() + 1))
 
 
-@leak("time index over the length", "progress", reach_s=(3600, 64_800))
+@leak("time index over the length", "progress", kinds=("lookahead", "age_index"), reach_s=(3600, 64_800))
 def time_index(frame: pl.DataFrame) -> pl.DataFrame:
     """From 0 to 1 over the file: it knows how much is still to come."""
     return frame.select("date", progress=pl.int_range(pl.len()) / pl.len())

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import pandas
 
 
-@leak("only at the border of days", "overnight", table="sessions", reach_s=(60_000, 80_000))
+@leak("only at the border of days", "overnight", table="sessions", reach_s=(60, 80_000))
 def overnight_gap(frame: pl.DataFrame) -> pl.DataFrame:
     """The last row of a day knows the next day's open."""
     day = pl.col("date").dt.date()
