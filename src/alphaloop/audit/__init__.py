@@ -39,7 +39,7 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:  # noqa: ANN401  # whatever the name means
+def __getattr__(name: str) -> Any:  # whatever the name means
     """Import a name when it is first used: a worker process needs few of them, and starts faster without the rest."""
     from importlib import import_module
 

@@ -1,4 +1,5 @@
 """What the worker can audit: a user's function, a feature set, a label. Each turns a table into an output."""
+# subjects are whatever users name
 
 from __future__ import annotations
 
@@ -63,7 +64,10 @@ def open_stream(features: Any, table: Table, order: Any, dtype: str) -> tuple[An
     columns = {name: table.numbers(name)[order] for name in features.inputs}
     symbols, ids = [""], np.zeros(len(order), np.int64)
     if len(table.names):
-        first = {int(code): str(table.names[row]) for code, row in zip(*np.unique(table.codes, return_index=True))}
+        first = {
+            int(code): str(table.names[row])
+            for code, row in zip(*np.unique(table.codes, return_index=True), strict=True)
+        }
         symbols = list(dict.fromkeys([*first.values(), *features.references]))
         place = {name: at for at, name in enumerate(symbols)}
         lookup = np.array([place[first[code]] for code in sorted(first)])

@@ -122,8 +122,8 @@ def _finding(stage: Stage, name: str, drop: int, timed: bool) -> Finding:
         first_time=iso(int(stage.time()[0])) if timed else None,
         reach_s=0.0,
         evidence=(
-            f"without the first {drop} rows of the file all later values are others, and with other values in those rows "
-            "they are not: the column counts rows, so it tells how long a market has existed and not what it does"
+            f"without the first {drop} rows of the file all later values are others, and with other values in those "
+            "rows they are not: the column counts rows, so it tells how long a market has existed and not what it does"
         ),
     )
 
@@ -135,8 +135,8 @@ def misaligned_findings(search: Search, whole: Stage, history: int, *, timed: bo
     """Columns of one output row that speak of different times, because each was cut to the shortest at its end.
 
     Seen on an output without a key that is shorter than its input by a fixed number of rows: in row j of it, several
-    columns begin to read at input row j, and end at different later rows. Cut at the start instead, their windows would end
-    together.
+    columns begin to read at input row j, and end at different later rows. Cut at the start instead, their windows
+    would end together.
     """
     lost = whole.job.offset
     if whole.job.sequence != "offset" or not 2 <= lost <= MOST_LOST_ROWS or len(search.suspects) < 2:
@@ -197,7 +197,7 @@ def _misaligned(stage: Stage, name: str, row: int, ahead: int, reach_s: float | 
         first_time=iso(int(stage.time()[0])) if timed else None,
         reach_s=reach_s,
         evidence=(
-            f"the output is {stage.job.offset} rows shorter than the input and its columns were cut to one length at the "
-            f"wrong end: in its row {row} this column reads {ahead} rows further than the earliest column does"
+            f"the output is {stage.job.offset} rows shorter than the input and its columns were cut to one length at "
+            f"the wrong end: in its row {row} this column reads {ahead} rows further than the earliest column does"
         ),
     )

@@ -1,4 +1,5 @@
 """Whether two outputs say the same about the past, bit by bit."""
+# values are whatever columns hold
 
 from __future__ import annotations
 
@@ -11,6 +12,8 @@ from numpy.typing import NDArray
 from alphaloop.audit.findings import ALL_ROWS
 from alphaloop.audit.outputs import NOTHING, Aligned, Array
 
+LEAST_FELT = 1e-9
+
 
 @dataclass(frozen=True)
 class Difference:
@@ -19,7 +22,7 @@ class Difference:
     Attributes
     ----------
     rows : tuple of int
-        Ids of the changed rows: the first and the last known, and the most changed one.
+        Ids of the changed rows: the first and the last known that feel more than rounding, and the most changed one.
     count : int
     before, after : str, float, int, bool or None
         The values at the most changed row.
@@ -124,13 +127,26 @@ def differ(a: Array, b: Array, ids: NDArray[np.int64], exactness: Exactness, nam
     if not len(rows):
         return None
     worst = rows[np.argmax(size[rows])]
+    felt = _felt(rows, size, a)
     return Difference(
-        (int(ids[rows[0]]), int(ids[rows[-1]]), int(ids[worst])),
+        (int(ids[felt[0]]), int(ids[felt[-1]]), int(ids[worst])),
         len(rows),
         plain(a[worst]),
         plain(b[worst]),
         float(size[worst]),
     )
+
+
+def _felt(rows: NDArray[np.int64], size: Array, a: Array) -> NDArray[np.int64]:
+    """Keep the changed rows that feel more than the rounding of what the others feel; all of them if none does."""
+    if a.dtype.kind == "U":
+        return rows
+    finite = size[rows][np.isfinite(size[rows])]
+    usual = np.abs(a[rows].astype(np.float64))
+    usual = usual[np.isfinite(usual)]
+    least = LEAST_FELT * max(float(finite.max(initial=0.0)), float(np.median(usual)) if len(usual) else 0.0)
+    felt = rows[size[rows] >= least]
+    return felt if len(felt) else rows
 
 
 def _numbers_differ(a: Array, b: Array, relative: float, absolute: float) -> tuple[NDArray[np.bool_], Array]:
@@ -154,11 +170,8 @@ def _numbers_differ(a: Array, b: Array, relative: float, absolute: float) -> tup
 
 
 def _gone(values: Array, ids: NDArray[np.int64]) -> Difference | None:
-    """A column that exists in one output only; one that says nothing or zero everywhere is as good as absent."""
-    if values.dtype.kind == "U":
-        says = values != NOTHING
-    else:
-        says = (values != 0) & ~np.isnan(values.astype(np.float64))
+    """Judge a column that one output lacks; one that says nothing or zero everywhere is as good as absent."""
+    says = values != NOTHING if values.dtype.kind == "U" else (values != 0) & ~np.isnan(values.astype(np.float64))
     rows = np.flatnonzero(says)
     if not len(rows):
         return None
@@ -172,7 +185,7 @@ def _gone(values: Array, ids: NDArray[np.int64]) -> Difference | None:
 
 
 def plain(value: Any) -> Any:
-    """A numpy scalar as a JSON value; NaN, infinities and the mark of missing text as None or text."""
+    """Turn a numpy scalar into a JSON value; NaN and the mark of missing text become None, infinities text."""
     if isinstance(value, np.bool_):
         return bool(value)
     if isinstance(value, np.integer):

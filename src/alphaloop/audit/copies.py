@@ -41,7 +41,9 @@ def constant_findings(search: Search, whole: Stage, *, timed: bool) -> list[Find
         if len(output.ids) < CONSTANT_ROWS or name in search.hits:
             continue
         others = [stage.output().columns.get(name) for stage in search.stages.values() if stage is not None]
-        if any(values is not None and _only_value(values) not in (value, None) or _varies(values) for values in others):
+        if any(
+            (values is not None and _only_value(values) not in (value, None)) or _varies(values) for values in others
+        ):
             search.note(f"column {name!r} is {value} on every row of this file, and not on changed ones")
             continue
         evidence = f"every one of {len(output.ids)} rows says {value}, on the file and on every change of it"

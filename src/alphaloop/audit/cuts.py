@@ -20,7 +20,7 @@ MAX_SYMBOLS = 6
 def notable_cuts(
     table: pl.DataFrame, roles: Roles, time: Rows, known: Rows, first: int, rng: np.random.Generator
 ) -> list[int]:
-    """Indices into the distinct known times after which to cut, the most telling first.
+    """Choose indices into the distinct known times after which to cut, the most telling first.
 
     Around every notable row three cuts are made: the row is the first of the future, the last of the past, and one
     before it. Rows are notable by their return, range and volume, by a gap or a border of an hour, day, week or month

@@ -1,4 +1,5 @@
 """What an audit says: findings as records, and the result that carries them."""
+# values are whatever columns hold
 
 from __future__ import annotations
 
@@ -111,7 +112,7 @@ class AuditResult:
 
 
 def spell(value: Any) -> str:
-    """Short text of one value for a sentence; a missing one is ``missing``."""
+    """Write one value for a sentence; a missing one is ``missing``."""
     if value is None:
         return "missing"
     if isinstance(value, float):

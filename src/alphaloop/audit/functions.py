@@ -11,6 +11,7 @@ from alphaloop.audit.age import age_findings, misaligned_findings
 from alphaloop.audit.copies import constant_findings, copy_findings
 from alphaloop.audit.findings import ALL_ROWS, AuditResult, Finding
 from alphaloop.audit.jobs import Job, Outcome, Scene
+from alphaloop.audit.mutations import KINDS
 from alphaloop.audit.phases import Material, investigate, open_whole
 from alphaloop.audit.pool import Pool
 from alphaloop.audit.randomness import excuse_noise
@@ -119,6 +120,12 @@ def examine(search: Search, material: Material, until: float) -> list[Finding]:
     found += misaligned_findings(search, whole, history, timed=timed)
     search.caught |= {finding.column for finding in found}
     investigate(search, whole, material, history)
+    if not search.hits and not any(search.checks[kind] for kind in KINDS):
+        failed = ", ".join(search.skipped) or "no time was left"
+        raise DataError(
+            f"no changed future could be compared with the true one ({failed}); make the function work on other values "
+            "and shorter tables, or give more --seconds"
+        )
     found += copy_findings(search, whole, material, timed=timed)
     found += constant_findings(search, whole, timed=timed)
     excuse_noise(search)
@@ -145,7 +152,7 @@ def notes_of(search: Search) -> list[str]:
         notes.append(
             f"the function writes files ({', '.join(sorted(search.wrote)[:3])}); state kept there may hide a leak"
         )
-    failed = {name: count for name, count in search.skipped.items()}
-    if failed:
-        notes.append("not applicable: " + ", ".join(f"{name} {count}x" for name, count in sorted(failed.items())))
+    if search.skipped:
+        failed = (f"{name} {count}x" for name, count in sorted(search.skipped.items()))
+        notes.append("not applicable: " + ", ".join(failed))
     return notes

@@ -57,11 +57,11 @@ class Job:
         Folder to store the output in.
     base : str or None
         Folder of an earlier output to compare with.
-    since_ns : int
-        Rows known earlier are not compared.
+    since_ns, to_ns : int
+        Rows known before the one or after the other are not compared.
     within : str or None
-        Column of the output holding when each row is over (UTC nanoseconds): rows over at or after ``change.from_ns`` are
-        not compared.
+        Column of the output holding when each row is over (UTC nanoseconds): rows over at or after ``change.from_ns``
+        are not compared.
     sequence, offset, limit
         How rows of an output without a key are matched; see `alphaloop.audit.outputs.align`.
     relative : float
@@ -78,6 +78,7 @@ class Job:
     save: str | None = None
     base: str | None = None
     since_ns: int = -FOREVER
+    to_ns: int = FOREVER
     within: str | None = None
     sequence: str | None = None
     offset: int = 0
@@ -106,8 +107,8 @@ class Outcome:
     Attributes
     ----------
     status : str
-        ``ok``; ``raised`` (the function did, `message` says what); ``timeout``; ``crashed``; ``empty`` (nothing was left
-        to feed it).
+        ``ok``; ``raised`` (the function did, `message` says what); ``timeout``; ``crashed``; ``empty`` (nothing was
+        left to feed it).
     differences : dict of Difference
         By column; empty where the past is the same.
     wrote : tuple of str

@@ -1,4 +1,4 @@
-"""Whether a subject keeps something between calls: its second call in one process against a first call in a fresh one."""
+"""Whether a subject keeps something between calls: a second call in one process against a first in a fresh one."""
 
 from __future__ import annotations
 

@@ -90,19 +90,19 @@ def tenth(table: Table, future: Mask, rng: np.random.Generator) -> Table:
 
 
 def permuted(table: Table, future: Mask, rng: np.random.Generator) -> Table:
-    """The same rows in another order, under the old stamps."""
+    """Put the same rows in another order, under the old stamps."""
     rows = np.flatnonzero(future)
     return _moved(table, rows, rng.permutation(rows))
 
 
 def backwards(table: Table, future: Mask, rng: np.random.Generator) -> Table:
-    """The same rows from last to first, under the old stamps."""
+    """Put the same rows from last to first, under the old stamps."""
     rows = np.flatnonzero(future)
     return _moved(table, rows, rows[::-1])
 
 
 def frozen(table: Table, future: Mask, rng: np.random.Generator) -> Table:
-    """A market that stands still at its last known price, without trades."""
+    """Let the market stand still at its last known price, without trades."""
     columns = {}
     past = np.flatnonzero(~future)
     last = past[np.argmax(table.known[past])] if len(past) else 0
@@ -116,7 +116,7 @@ def frozen(table: Table, future: Mask, rng: np.random.Generator) -> Table:
 
 
 def delayed(table: Table, future: Mask, rng: np.random.Generator) -> Table:
-    """The same rows, days later."""
+    """Let the same rows come days later."""
     return table.retime(table.time + np.where(future, GAP_NS, 0))
 
 

@@ -1,4 +1,5 @@
 """What a function returned, as plain arrays, and which row of its input each row of it speaks of."""
+# functions return whatever they like
 
 from __future__ import annotations
 
@@ -125,7 +126,7 @@ def _from_pandas(returned: Any) -> Output:
         for level in range(index.nlevels):
             columns[str(index.names[level] or f"level_{level}")] = _pandas_column(index.get_level_values(level))
     for at, label in enumerate(returned.columns):
-        name = ".".join(map(str, label)) if isinstance(label, tuple) else str(label)
+        name = ".".join(map(str, label)) if returned.columns.nlevels > 1 else str(label)
         while name in columns and name not in map(str, index.names):
             name += "'"
         columns[name] = _pandas_column(returned.iloc[:, at])

@@ -22,6 +22,7 @@ from alphaloop.core.clock import stopwatch
 from alphaloop.core.errors import DataError
 from alphaloop.core.random import stream
 
+LEAST_MOMENTS = 12
 DENSE_ROWS = 120
 VARIANT_ROWS = 80
 LONGEST_HISTORY = 3000
@@ -61,11 +62,19 @@ def open_whole(search: Search, material: Material) -> tuple[Stage, int]:
     Raises
     ------
     DataError
-        If the function fails when it is called a second time on the same table.
+        If the function fails when it is called a second time on the same table, returns nothing, or the table is too
+        short to have a past and a future.
     """
     whole = search.stage(Scene())
     if whole is None:
         raise DataError("the function worked once and failed when called again on the same table; make it repeatable")
+    if len(whole.moments) < LEAST_MOMENTS:
+        raise DataError(
+            f"the table has {len(whole.moments)} distinct times, too few to change a future; "
+            f"give at least {LEAST_MOMENTS}"
+        )
+    if not whole.outcome.rows_out or not whole.outcome.columns:
+        raise DataError("the function returned no rows for this table, so there is nothing to audit; give it more rows")
     own = passed_through(whole, material)
     search.suspects = tuple(name for name in whole.outcome.columns if name not in own)
     search.excused |= {name for name in own if name == material.roles.target}

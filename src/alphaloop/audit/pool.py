@@ -73,7 +73,7 @@ class Pool:
             self._setup = {"roles": roles.to_dict(), "subject": subject, "preload": []}
             (self.folder / "setup.json").write_text(json.dumps(self._setup))
             self._workers = [_Worker(self.folder, compiled=subject["kind"] == "function") for _ in range(workers)]
-            self.description = [worker.greet() for worker in self._workers][0]
+            self.description = next(iter([worker.greet() for worker in self._workers]))
         except BaseException:
             self.close()
             raise
@@ -99,7 +99,7 @@ class Pool:
             worker.restart()
 
     def path(self, name: str) -> str:
-        """A new folder of the workspace for an output."""
+        """Name a new folder of the workspace for an output."""
         self._names += 1
         return str(self.folder / f"{name}_{self._names}")
 
@@ -204,7 +204,7 @@ class _Worker:
         self._process = self._start()
         self.greet()
 
-    def _line(self, timeout_s: float) -> Any:  # noqa: ANN401  # whatever the line says
+    def _line(self, timeout_s: float) -> Any:  # whatever the line says
         assert self._process.stdout is not None
         end, text = stopwatch() + timeout_s, b""
         descriptor = self._process.stdout.fileno()

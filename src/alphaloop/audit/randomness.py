@@ -25,7 +25,7 @@ def excuse_noise(search: Search) -> None:
         if all(_reads_nothing(search, hit.stage, name) for hit in hits[:2]) and is_white(hits[0].stage, name):
             search.excused.add(name)
             search.note(
-                f"column {name!r} is noise drawn by position: it changes with the number of rows and reads nothing of them"
+                f"column {name!r} is noise drawn by position: it changes with the number of rows and reads none of them"
             )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from alphaloop.audit.compare import LEAST_FELT
 from alphaloop.audit.findings import ALL_ROWS, Finding, spell
 from alphaloop.audit.jobs import Change, Scene
 from alphaloop.audit.search import Hit, Search
@@ -18,7 +19,7 @@ ROWS_PROBED = 3
 
 @dataclass(frozen=True)
 class Reach:
-    """The furthest later row that moves a row: nanoseconds, and whether that is the end of what the function was given."""
+    """The furthest later row that moves a row: nanoseconds, and whether that is the end of what was given."""
 
     ns: int
     to_end: bool
@@ -47,7 +48,7 @@ def describe(search: Search, column: str, hits: list[Hit], *, timed: bool, until
 
 
 def _earlier(search: Search, column: str, hits: list[Hit], until: float) -> Iterator[Hit]:
-    """Cuts before the earliest that showed the leak on the file, so that the first affected row is found."""
+    """Try cuts before the earliest that showed the leak on the file, so that the first affected row is found."""
     own = [hit for hit in hits if hit.stage.scene.variant is None]
     if not own:
         return
@@ -128,8 +129,10 @@ def measure(search: Search, column: str, hit: Hit, until: float) -> Reach:
         kinds = [change.kind] + [kind for kind in ("noise", "truncated", "scaled x10") if kind != change.kind]
         for seed, kind in enumerate(kinds[:3]):
             probe = Change(kind, from_ns=int(moments[at]), seed=change.seed + 7919 * seed)
-            outcome = search.pool.run(replace(hit.job, change=probe))
+            outcome = search.pool.run(replace(hit.job, change=probe, to_ns=int(known[row])))
             found = outcome.differences.get(column)
+            if found is not None and found.size < LEAST_FELT * _effect(hit):
+                continue
             if found is not None and found.rows[0] == row:
                 return True
         return False
@@ -151,6 +154,14 @@ def measure(search: Search, column: str, hit: Hit, until: float) -> Reach:
         else:
             high = middle
     return Reach(int(moments[low] - moments[own]), False)
+
+
+def _effect(hit: Hit) -> float:
+    """Size of what a hit showed; that of the value itself where it went missing."""
+    size, before = hit.difference.size, hit.difference.before
+    if np.isfinite(size):
+        return size
+    return abs(before) if isinstance(before, float) and np.isfinite(before) else 0.0
 
 
 def _stamp(stage: Stage, row: int) -> int:

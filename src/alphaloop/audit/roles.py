@@ -16,7 +16,8 @@ from alphaloop.data.times import parse_times
 
 KNOWN_SPELLINGS = (
     "knownns", "knownat", "knowntime", "known", "availablens", "availableat", "availabletime", "publishedat",
-    "publishtime", "publicationtime", "releasedat", "releasetime", "receivedat", "receivetime", "arrivaltime", "localns",
+    "publishtime", "publicationtime", "releasedat", "releasetime", "receivedat", "receivetime", "arrivaltime",
+    "localns",
 )  # fmt: skip
 STAMP_SPELLINGS = ("openns", *TIME_SPELLINGS, "eventns", "eventtime", "closetime", "knownns")
 PRICE_WORDS = ("open", "high", "low", "close", "price", "bid", "ask", "mid", "vwap")
@@ -138,7 +139,7 @@ def symbol_rows(table: pl.DataFrame, roles: Roles) -> Iterable[NDArray[np.int64]
 
 
 def _read(column: pl.Series, timezone: str | None) -> NDArray[np.int64]:
-    """Times as nanoseconds; zone-less ones count as UTC, because here only their order matters."""
+    """Read times as nanoseconds; zone-less ones count as UTC, because here only their order matters."""
     if column.dtype.is_integer() and not column.has_nulls():
         values = column.cast(pl.Int64).to_numpy()
         if len(values) and np.abs(values).max() < 10**8:

@@ -74,7 +74,7 @@ def changed(table: Table, change: Change) -> tuple[Table, NDArray[np.int64]]:
 
 
 def _hide_target(table: Table, from_ns: int, rng: np.random.Generator) -> Table:
-    """A row's own target is not known when the row is: change it from the last row of the past on."""
+    """Change targets from the last row of the past on, because a row does not know its own."""
     name = table.roles.target
     earlier = table.known[table.known < from_ns]
     if name is None or not len(earlier):
@@ -100,7 +100,8 @@ def _comparable(base: Aligned, other: Aligned, job: Job) -> tuple[NDArray[np.boo
     change = job.change
     assert change is not None
     since = max(job.since_ns, change.until_ns)
-    mine, theirs = (past(part, since, change.from_ns, job.limit) for part in (base, other))
+    before = min(change.from_ns, min(job.to_ns, FOREVER - 1) + 1)
+    mine, theirs = (past(part, since, before, job.limit) for part in (base, other))
     if job.within is not None:
         mine &= base.columns[job.within] < change.from_ns
     return mine, theirs

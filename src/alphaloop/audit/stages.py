@@ -48,7 +48,7 @@ class Stage:
         return load(Path(self.base))
 
     def output(self) -> Aligned:
-        """The unchanged output."""
+        """Return the unchanged output."""
         return self.stored.aligned
 
     def origin(self) -> NDArray[np.int64]:

@@ -1,4 +1,4 @@
-"""Batch, stream and restored must be one: the same rows in any chunks, saved and restored anywhere, give the same bits."""
+"""Batch, stream and restored must be one: rows in any chunks, saved and restored anywhere, give the same bits."""
 
 from __future__ import annotations
 

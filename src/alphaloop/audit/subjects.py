@@ -2,6 +2,7 @@
 
 Only the worker process loads a subject; the process that runs the audit never executes the user's code.
 """
+# names lead to whatever users wrote
 
 from __future__ import annotations
 
@@ -140,7 +141,8 @@ def find_object(module: types.ModuleType, reference: Reference) -> Any:
         if inspect.isclass(found) and found is not module:
             found = _instance(found, reference)
         if not hasattr(found, part):
-            names = [name for name in vars(module) if not name.startswith("_")]
+            own = {key: value for key, value in vars(module).items() if not key.startswith("_")}
+            names = [key for key, value in own.items() if getattr(value, "__module__", "") == module.__name__] or [*own]
             raise UnknownNameError(f"{reference.shown}: there is no {part!r}; {nearest(part, names)}")
         found = getattr(found, part)
     return found

@@ -142,7 +142,7 @@ class Table:
         return replace(self, columns=changed, time=time, known=self.known + shift)
 
     def numbers(self, name: str) -> NDArray[np.float64]:
-        """A numeric column as floats, NaN where missing."""
+        """Give a numeric column as floats, NaN where missing."""
         column = self.columns[name]
         assert column.values is not None
         values = column.values.astype(np.float64)
@@ -189,9 +189,9 @@ def _into(values: NDArray[Any], kind: np.dtype[Any]) -> NDArray[Any]:
     if kind.kind in "iu":
         limits = np.iinfo(kind)
         safe = np.clip(np.nan_to_num(values, nan=0.0), float(limits.min), min(float(limits.max), 2.0**62))
-        return np.rint(safe).astype(kind)
+        return np.asarray(np.rint(safe).astype(kind))
     if kind.kind == "b":
-        return np.nan_to_num(values, nan=0.0) > 0.5
+        return np.asarray(np.nan_to_num(values, nan=0.0) > 0.5)
     return values.astype(kind)
 
 

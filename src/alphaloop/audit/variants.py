@@ -1,7 +1,7 @@
 """Other pasts: the same file, changed so that what is rare in it happens every few rows.
 
-A leak that acts only after a gap, only on a wild bar, only at a month's end, shows only where such rows are. Each variant
-makes one such condition frequent; the audit then looks for leaks in the variant as it does in the file.
+A leak that acts only after a gap, only on a wild bar, only at a month's end, shows only where such rows are. Each
+variant makes one such condition frequent; the audit then looks for leaks in the variant as it does in the file.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def _walk(table: Table, steps: NDArray[np.float64]) -> Table:
 
 
 def volatile(table: Table, rng: np.random.Generator) -> Table:
-    """Moves many times as large as usual, within bars too."""
+    """Make moves many times as large as usual, within bars too."""
     wide = _walk(table, 0.02 * rng.standard_t(4, len(table)).clip(-6, 6))
     return _stretched(wide, 0.02 * np.abs(rng.standard_normal(len(table))))
 
@@ -49,7 +49,7 @@ def _stretched(table: Table, by: NDArray[np.float64]) -> Table:
 
 
 def jumps(table: Table, rng: np.random.Generator) -> Table:
-    """A jump of several percent every few rows."""
+    """Jump by several percent every few rows."""
     hit = rng.random(len(table)) < 0.2
     return _walk(table, hit * rng.choice([-1.0, 1.0], len(table)) * rng.uniform(0.03, 0.25, len(table)))
 
@@ -74,7 +74,7 @@ def quiet(table: Table, rng: np.random.Generator) -> Table:
 
 
 def flat(table: Table, rng: np.random.Generator) -> Table:
-    """Runs of rows that repeat the row before."""
+    """Repeat the row before, in runs."""
     rows = np.arange(len(table))
     keep = rng.random(len(table)) < 0.35
     codes = table.symbols()
@@ -100,12 +100,12 @@ def rounded(table: Table, rng: np.random.Generator) -> Table:
 
 
 def rising(table: Table, rng: np.random.Generator) -> Table:
-    """New highs on every row."""
+    """Reach a new high on every row."""
     return _walk(table, np.full(len(table), 0.004) + 0.0005 * rng.standard_normal(len(table)))
 
 
 def falling(table: Table, rng: np.random.Generator) -> Table:
-    """New lows on every row."""
+    """Reach a new low on every row."""
     return _walk(table, np.full(len(table), -0.004) + 0.0005 * rng.standard_normal(len(table)))
 
 
@@ -152,7 +152,7 @@ def holes(table: Table, rng: np.random.Generator) -> Table:
 
 
 def hourly(table: Table, rng: np.random.Generator) -> Table:
-    """An hour and a bit between rows, so that hours and days end all the time."""
+    """Put an hour and a bit between rows, so that hours and days end all the time."""
     return _respaced(table, 61 * MINUTE_NS)
 
 

@@ -3,10 +3,11 @@
 Started as ``python -m alphaloop.audit.worker WORKSPACE``. It reads one JSON job a line and answers one JSON outcome a
 line. Whatever a run leaves behind (caches, globals, default arguments, open files, random states) dies with its child.
 
-polars keeps a pool of threads from its first query on, and a fork would inherit the pool without its threads; so nothing
-here runs polars before the fork. Where the user's module did so while it was imported, every run gets a whole fresh
+polars keeps a pool of threads from its first query on, and a fork would inherit the pool without its threads; so
+nothing here runs polars before the fork. Where the user's module did so while it was imported, every run gets a whole fresh
 process instead (``fresh`` in the greeting): slower, and just as pristine.
 """
+# modules are imported late, so their types have no names here
 
 from __future__ import annotations
 
@@ -140,7 +141,8 @@ def _forked(batch: list[Any], subject: Any, table: Any) -> list[dict[str, Any]] 
 def _read(reader: int, timeout_s: float) -> tuple[str, bool]:
     from alphaloop.core.clock import stopwatch
 
-    end, parts = stopwatch() + timeout_s, []
+    parts: list[bytes] = []
+    end = stopwatch() + timeout_s
     with os.fdopen(reader, "rb", buffering=0) as source:
         while True:
             ready, _, _ = select.select([source], [], [], max(0.0, end - stopwatch()))
