@@ -21,6 +21,8 @@ from alphaloop.core.progress import Progress, silent
 RELATIVE_ROUNDING = 1e-13
 ENOUGH_HITS = 12
 SETTLED_HITS = 3
+LEAST_RUNS = 40
+GRACE_S = 60.0
 CHUNK = 48
 
 
@@ -75,6 +77,7 @@ class Search:
     suspects: tuple[str, ...] = ()
     caught: set[str] = field(default_factory=set)
     cut_short: bool = False
+    planned: int = 0
     batch: int = 1
     affordable: int = 0
     stages: dict[Scene, Stage | None] = field(default_factory=dict)
@@ -84,8 +87,9 @@ class Search:
         self.notes.setdefault(text)
 
     def late(self) -> bool:
-        """Whether the budget of time is spent."""
-        if stopwatch() > self.deadline:
+        """Whether the budget of time is spent; a busy machine gets grace until the first runs have said something."""
+        now = stopwatch()
+        if now > self.deadline and (self.planned >= LEAST_RUNS or now > self.deadline + GRACE_S):
             self.cut_short = True
         return self.cut_short
 
@@ -153,6 +157,7 @@ class Search:
                 return
             if not 0 <= at < len(stage.moments) - 1:
                 continue
+            self.planned += 1
             yield stage.cut(at, kind, self.seed + at, limits.get(at))
 
     def keep(self, stage: Stage, job: Job, outcome: Outcome) -> None:
