@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from alphaloop.audit.alignment import Aligned
 from alphaloop.audit.findings import Finding
 from alphaloop.audit.jobs import Change, Scene
-from alphaloop.audit.outputs import Aligned
 from alphaloop.audit.runs import Stored, load
 from alphaloop.audit.search import Search
 from alphaloop.audit.stages import Stage

@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from alphaloop.audit.alignment import Aligned
 from alphaloop.audit.findings import ALL_ROWS
-from alphaloop.audit.outputs import NOTHING, Aligned, Array
+from alphaloop.audit.outputs import Array
+from alphaloop.audit.spelling import NOTHING
 
 LEAST_FELT = 1e-9
 

@@ -8,11 +8,12 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from alphaloop.audit.alignment import Aligned
 from alphaloop.audit.findings import Finding
-from alphaloop.audit.outputs import NOTHING, Aligned
 from alphaloop.audit.phases import Material
 from alphaloop.audit.roles import symbol_rows
 from alphaloop.audit.search import Search
+from alphaloop.audit.spelling import NOTHING
 from alphaloop.audit.stages import Stage
 from alphaloop.core.clock import NS_PER_S, iso
 

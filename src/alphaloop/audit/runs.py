@@ -10,10 +10,11 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from alphaloop.audit.alignment import Aligned, align
 from alphaloop.audit.compare import Exactness, compare, past
 from alphaloop.audit.jobs import FOREVER, Change, Job, Outcome, Scene
 from alphaloop.audit.mutations import mutate
-from alphaloop.audit.outputs import Aligned, Output, align
+from alphaloop.audit.outputs import Output
 from alphaloop.audit.tables import Table
 from alphaloop.audit.variants import vary
 from alphaloop.core.clock import stopwatch

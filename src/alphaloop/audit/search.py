@@ -96,7 +96,9 @@ class Search:
     def stage(self, scene: Scene) -> Stage | None:
         """Open a scene; None where the function has nothing to say of it."""
         if scene not in self.stages:
-            opened = open_stage(self.pool, self.template, scene)
+            whole = self.stages.get(Scene())
+            may_be_tail = whole is None or whole.job.sequence == "tail"
+            opened = open_stage(self.pool, self.template, scene, may_be_tail=may_be_tail)
             self.stages[scene] = opened if isinstance(opened, Stage) else None
             if isinstance(opened, Outcome):
                 self.skipped[f"scene: {opened.status}"] += 1

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from alphaloop.audit.alignment import Aligned
 from alphaloop.audit.jobs import Change, Job, Outcome, Scene
-from alphaloop.audit.outputs import Aligned
 from alphaloop.audit.pool import Pool
 from alphaloop.audit.runs import Stored, load
 
@@ -69,8 +69,14 @@ class Stage:
         return replace(self.job, change=change, base=self.base, limit=limit)
 
 
-def open_stage(pool: Pool, template: Job, scene: Scene) -> Stage | Outcome:
+def open_stage(pool: Pool, template: Job, scene: Scene, *, may_be_tail: bool = True) -> Stage | Outcome:
     """Run the subject on a scene twice; learn how its rows are matched and how exact its columns are.
+
+    Parameters
+    ----------
+    may_be_tail : bool
+        Whether an output of fixed length may be the last rows of the input; where the whole file is not read so, no
+        part of it is.
 
     Returns
     -------
@@ -87,11 +93,11 @@ def open_stage(pool: Pool, template: Job, scene: Scene) -> Stage | Outcome:
     job = replace(template, scene=scene, save=None, timeout_s=max(20.0, 20.0 * outcome.seconds))
     stage = Stage(scene, moments, job, first, outcome)
     if outcome.how == "sequence":
-        stage = _matched(pool, stage)
+        stage = _matched(pool, stage, may_be_tail)
     return _with_noise(pool, stage, Path(second))
 
 
-def _matched(pool: Pool, stage: Stage) -> Stage:
+def _matched(pool: Pool, stage: Stage, may_be_tail: bool) -> Stage:
     """Two shorter runs show how an output without a key is to be read."""
     k = len(stage.moments)
     if k < 8:
@@ -104,7 +110,7 @@ def _matched(pool: Pool, stage: Stage) -> Stage:
         return stage
     if len(lost) == 1:
         job = replace(stage.job, sequence="offset", offset=lost.pop())
-    elif len({rows_out for _, rows_out in lengths}) == 1:
+    elif may_be_tail and lengths[0][1] > 0 and len({rows_out for _, rows_out in lengths}) == 1:
         job = replace(stage.job, sequence="tail")
     else:
         return stage

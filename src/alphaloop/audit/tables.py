@@ -59,7 +59,7 @@ class Column:
 
     def spelled(self) -> NDArray[Any]:
         """Spell the values as an output would be: numbers, nanoseconds of times, or text."""
-        from alphaloop.audit.outputs import text
+        from alphaloop.audit.spelling import text
 
         if self.values is None:
             return text(self.other.tolist() if isinstance(self.other, np.ndarray) else self.other.to_pylist())

@@ -4,8 +4,8 @@ Started as ``python -m alphaloop.audit.worker WORKSPACE``. It reads one JSON job
 line. Whatever a run leaves behind (caches, globals, default arguments, open files, random states) dies with its child.
 
 polars keeps a pool of threads from its first query on, and a fork would inherit the pool without its threads; so
-nothing here runs polars before the fork. Where the user's module did so while it was imported, every run gets a whole fresh
-process instead (``fresh`` in the greeting): slower, and just as pristine.
+nothing here runs polars before the fork. Where the user's module did so while it was imported, every run gets a whole
+fresh process instead (``fresh`` in the greeting): slower, and just as pristine.
 """
 # modules are imported late, so their types have no names here
 
