@@ -83,7 +83,9 @@ def contract_of(trained: Trained, origin: Origin) -> Contract:
         dataset=_dataset(origin),
         recipe=RecipeEntry(name=recipe.name, hash=recipe.hash, settings=recipe.model_dump(mode="json")),
         training_window={
-            part: WindowEntry(first_ns=int(dataset.decided_ns[taken].min()), last_ns=int(dataset.decided_ns[taken].max()))
+            part: WindowEntry(
+                first_ns=int(dataset.decided_ns[taken].min()), last_ns=int(dataset.decided_ns[taken].max())
+            )
             for part, taken in origin.split.parts().items()
         },
         warm_up_rows=origin.warm_up_rows,
