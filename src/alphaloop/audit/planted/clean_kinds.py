@@ -41,7 +41,7 @@ def global_random_state(frame: pandas.DataFrame) -> pandas.DataFrame:
 def dropped_warm_up(frame: pl.DataFrame) -> pl.DataFrame:
     """Shorter than its input, and without a key."""
     average = frame["close"].rolling_mean(20)
-    return pl.DataFrame({"stretch": frame["close"] / average, "move": frame["close"].pct_change()}).slice(19)
+    return pl.DataFrame({"stretch": frame["close"] / average, "move": frame["close"].pct_change()}).drop_nulls()
 
 
 @clean("words, whole numbers, booleans and categories")
