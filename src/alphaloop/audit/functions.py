@@ -33,6 +33,7 @@ class OtherSubjectError(InputError):
 
 SEARCH_SHARE = 0.8
 REACH_SHARE = 0.35
+REACH_S = 20.0
 
 
 def audit_function(
@@ -83,7 +84,7 @@ def audit_function(
             raise OtherSubjectError(reference.shown, pool.description["kind"])
         template = _choose_flavour(pool, reference)
         search = Search(pool, template, began + SEARCH_SHARE * seconds, seed, progress)
-        findings = examine(search, material, began + seconds * (1.0 + REACH_SHARE))
+        findings = examine(search, material, max(REACH_SHARE * seconds, REACH_S))
         notes = notes_of(search)
     return AuditResult(reference.shown, tuple(findings), dict(search.checks), stopwatch() - began, tuple(notes))
 
@@ -112,8 +113,8 @@ def _choose_flavour(pool: Pool, reference: Reference) -> Job:
     )
 
 
-def examine(search: Search, material: Material, until: float) -> list[Finding]:
-    """Search, and put everything that was found into words."""
+def examine(search: Search, material: Material, reach_s: float) -> list[Finding]:
+    """Search, and put everything that was found into words within `reach_s` more seconds."""
     timed = material.roles.time is not None
     whole, history = open_whole(search, material)
     found = age_findings(search, whole, history, timed=timed)
@@ -129,7 +130,7 @@ def examine(search: Search, material: Material, until: float) -> list[Finding]:
     found += copy_findings(search, whole, material, timed=timed)
     found += constant_findings(search, whole, timed=timed)
     excuse_noise(search)
-    return [*_conclude(search, timed, until), *found]
+    return [*_conclude(search, timed, stopwatch() + reach_s), *found]
 
 
 def _conclude(search: Search, timed: bool, until: float) -> list[Finding]:

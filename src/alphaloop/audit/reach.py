@@ -19,10 +19,15 @@ ROWS_PROBED = 3
 
 @dataclass(frozen=True)
 class Reach:
-    """The furthest later row that moves a row: nanoseconds, and whether that is the end of what was given."""
+    """The furthest later row that moves a row, in nanoseconds.
+
+    `to_end` says that it is the last row of what was given, `open_end` that time ran out before a row was found that is
+    too far to matter.
+    """
 
     ns: int
     to_end: bool
+    open_end: bool = False
 
 
 def describe(search: Search, column: str, hits: list[Hit], *, timed: bool, until: float) -> Finding:
@@ -122,38 +127,42 @@ def measure(search: Search, column: str, hit: Hit, until: float) -> Reach:
     own = int(np.searchsorted(moments, known[row]))
     low = int(np.searchsorted(moments, change.from_ns))
     last = len(moments) - 1
-
-    def moves(at: int) -> bool:
-        if stopwatch() > until:
-            return False
-        kinds = [change.kind] + [kind for kind in ("noise", "truncated", "scaled x10") if kind != change.kind]
-        for seed, kind in enumerate(kinds[:3]):
-            probe = Change(kind, from_ns=int(moments[at]), seed=change.seed + 7919 * seed)
-            outcome = search.pool.run(replace(hit.job, change=probe, to_ns=int(known[row])))
-            found = outcome.differences.get(column)
-            if found is not None and found.size < LEAST_FELT * _effect(hit):
-                continue
-            if found is not None and found.rows[0] == row:
-                return True
-        return False
-
-    if low >= last:
-        return Reach(int(moments[last] - moments[own]), False)
-    if moves(last):
+    if low < last and _moves(search, column, hit, last):
         return Reach(int(moments[last] - moments[own]), True)
     step, high = 1, last
-    while low + step < last:
-        if not moves(low + step):
+    while low + step < last and stopwatch() < until:
+        if not _moves(search, column, hit, low + step):
             high = low + step
             break
         low, step = low + step, step * 2
-    while high - low > 1:
+    while high - low > 1 and stopwatch() < until:
         middle = (low + high) // 2
-        if moves(middle):
+        if _moves(search, column, hit, middle):
             low = middle
         else:
             high = middle
-    return Reach(int(moments[low] - moments[own]), False)
+    return Reach(int(moments[low] - moments[own]), False, open_end=high - low > 1)
+
+
+def _moves(search: Search, column: str, hit: Hit, at: int) -> bool:
+    """Whether the first row of a hit still moves when the change begins at the moment `at` only."""
+    change, row = hit.job.change, hit.difference.rows[0]
+    assert change is not None
+    kinds = dict.fromkeys([change.kind, "noise", "truncated", "scaled x10"])
+    starts = int(hit.stage.moments[at])
+    probes = [
+        replace(
+            hit.job,
+            change=Change(kind, from_ns=starts, seed=change.seed + 7919 * seed),
+            to_ns=int(hit.stage.known()[row]),
+        )
+        for seed, kind in enumerate([*kinds][:3])
+    ]
+    for _, outcome in search.pool.map(probes):
+        found = outcome.differences.get(column)
+        if found is not None and found.rows[0] == row and found.size >= LEAST_FELT * _effect(hit):
+            return True
+    return False
 
 
 def _effect(hit: Hit) -> float:
@@ -189,9 +198,9 @@ def _evidence(column: str, hit: Hit, reach: Reach, timed: bool) -> str:
     worst = difference.rows[2]
     origin = stage.origin()
     place = f"row {origin[worst]}" if 0 <= worst < len(origin) else "a row whose key the input does not have"
-    span = "it reads to the end of what it is given" if reach.to_end else f"it reads {reach.ns / NS_PER_S:g} s ahead"
-    if not timed:
-        span = span if reach.to_end else f"it reads {reach.ns // NS_PER_S} rows ahead"
+    far = f"{reach.ns / NS_PER_S:g} s" if timed else f"{reach.ns // NS_PER_S} rows"
+    least = "at least " if reach.open_end else ""
+    span = "it reads to the end of what it is given" if reach.to_end else f"it reads {least}{far} ahead"
     if column == ALL_ROWS:
         return f"{where}, {place} went from {difference.before} to {difference.after}; {span}"
     values = f"{spell(difference.before)} to {spell(difference.after)}"
