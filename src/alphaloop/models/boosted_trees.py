@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,9 @@ from alphaloop.models.estimator import Classes, Features, Margins, Task, class_c
 from alphaloop.models.graph import Graph
 from alphaloop.models.tree_arrays import TreeArrays
 from alphaloop.models.tree_graph import emit_trees
+
+# Threads that wait for each other by spinning take the cores from whoever has work; read when the library loads.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 BINARY_METRIC, MULTICLASS_METRIC = "average_precision", "multi_logloss"
 
