@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from alphaloop.audit.alignment import Aligned
 from alphaloop.audit.findings import Finding
-from alphaloop.audit.jobs import Change, Scene
+from alphaloop.audit.jobs import FOREVER, Change, Scene
 from alphaloop.audit.runs import Stored, load
 from alphaloop.audit.search import Search
 from alphaloop.audit.stages import Stage
@@ -167,20 +167,26 @@ def _windows(search: Search, stage: Stage, row: int, lost: int) -> tuple[dict[st
     ends: dict[str, int] = {}
     begins: dict[str, int] = {}
     at = row + stage.job.offset
+    moments = [int(moment) for moment in stage.moments]
+    changes = {}
     for x in range(max(0, row - 2), row + lost + 1):
-        after = _moved_at(search, stage, Change("noise", from_ns=int(stage.moments[x]), seed=x), at)
-        before = _moved_at(search, stage, Change("noise", until_ns=int(stage.moments[x]) + 1, seed=x), at)
-        ends.update(dict.fromkeys(after, x))
-        for name in before:
-            begins.setdefault(name, x)
+        changes[search.pool.path("after")] = (x, Change("noise", from_ns=moments[x], seed=x))
+        changes[search.pool.path("before")] = (x, Change("noise", until_ns=moments[x] + 1, seed=x))
+    jobs = [replace(stage.job, change=change, save=folder) for folder, (_, change) in changes.items()]
+    ran = {job.save for job, outcome in search.pool.map(jobs, search.batch) if outcome.status == "ok"}
+    for folder, (x, change) in changes.items():
+        moved = _moved_at(stage, folder, at) if folder in ran else set()
+        if change.from_ns == FOREVER:
+            for name in moved:
+                begins.setdefault(name, x)
+        else:
+            ends.update(dict.fromkeys(moved, x))
     search.checks["windows compared"] += 1
     return ends, begins
 
 
-def _moved_at(search: Search, stage: Stage, change: Change, at: int) -> set[str]:
-    folder = search.pool.path("window")
-    if search.pool.run(replace(stage.job, change=change, save=folder)).status != "ok":
-        return set()
+def _moved_at(stage: Stage, folder: str, at: int) -> set[str]:
+    """Columns whose value in the output row of input row `at` is another one in a stored run."""
     base, other = stage.output(), load(Path(folder)).aligned
     mine, theirs = np.flatnonzero(base.ids == at), np.flatnonzero(other.ids == at)
     if not len(mine) or not len(theirs):

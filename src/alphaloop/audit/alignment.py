@@ -73,9 +73,11 @@ def _without_key(output: Output, given: Table, rows: NDArray[np.int64], sequence
         places = places + offset
     elif sequence == "tail":
         places = places + (n - m)
-    inside = (places >= 0) & (places < n)
-    if sequence in ("offset", "tail") and inside.all():
-        return Aligned(output.columns, rows[places], given.known[places], sequence)
+    if sequence in ("offset", "tail") and (places >= 0).all():
+        # Rows past the end of a shortened input speak of its future, whichever rows they are.
+        inside, at = places < n, np.minimum(places, n - 1)
+        stamps = np.where(inside, given.known[at], np.iinfo(np.int64).max)
+        return Aligned(output.columns, np.where(inside, rows[at], places + len(rows)), stamps, sequence)
     ids = np.arange(m, dtype=np.int64)
     return Aligned(output.columns, ids, ids.copy(), "sequence")
 

@@ -12,7 +12,7 @@ from alphaloop.audit.copies import constant_findings, copy_findings
 from alphaloop.audit.findings import ALL_ROWS, AuditResult, Finding
 from alphaloop.audit.jobs import Job, Outcome, Scene
 from alphaloop.audit.mutations import KINDS
-from alphaloop.audit.phases import Material, investigate, open_whole
+from alphaloop.audit.phases import Material, begin, investigate, open_whole
 from alphaloop.audit.pool import Pool
 from alphaloop.audit.randomness import excuse_noise
 from alphaloop.audit.reach import describe
@@ -117,9 +117,12 @@ def examine(search: Search, material: Material, reach_s: float) -> list[Finding]
     """Search, and put everything that was found into words within `reach_s` more seconds."""
     timed = material.roles.time is not None
     whole, history = open_whole(search, material)
-    found = age_findings(search, whole, history, timed=timed)
-    found += misaligned_findings(search, whole, history, timed=timed)
-    search.caught |= {finding.column for finding in found}
+    begin(search, whole, material, history)
+    found = []
+    if not search.late():
+        found += age_findings(search, whole, history, timed=timed)
+        found += misaligned_findings(search, whole, history, timed=timed)
+        search.caught |= {finding.column for finding in found}
     investigate(search, whole, material, history)
     if not search.hits and not any(search.checks[kind] for kind in KINDS):
         failed = ", ".join(search.skipped) or "no time was left"

@@ -83,7 +83,6 @@ def open_whole(search: Search, material: Material) -> tuple[Stage, int]:
 
 def investigate(search: Search, whole: Stage, material: Material, history: int) -> None:
     """Run all phases, from the most to the least telling, until done or out of time."""
-    _dense_start(search, whole, material, history)
     for phase in (_whole_file, _variants, _rest_of_file, _dense_elsewhere):
         if not search.settled():
             phase(search, whole, material, history)
@@ -148,7 +147,7 @@ def _scene(material: Material, start: int, length: int, variant: str | None = No
 
 def _dense(search: Search, stage: Stage | None, history: int, kinds: list[str], count: int, label: str) -> None:
     """Cut a short scene at every moment after its history."""
-    if stage is not None and not search.late():
+    if stage is not None:
         search.try_cuts(stage, _turns(stage, history, kinds, count, stream(search.seed, "dense", label)), label)
 
 
@@ -161,7 +160,8 @@ def _kinds_at(kinds: list[str], at: int) -> Iterator[str]:
         yield turns[at % len(turns)]
 
 
-def _dense_start(search: Search, whole: Stage, material: Material, history: int) -> None:
+def begin(search: Search, whole: Stage, material: Material, history: int) -> None:
+    """Cut the beginning of the file at every row; this much is tried however little time there is."""
     stage = search.stage(_scene(material, 0, history + DENSE_ROWS))
     if stage is not None:
         share_processes(search, stage)

@@ -15,6 +15,7 @@ from alphaloop.audit.stages import Stage
 from alphaloop.core.clock import NS_PER_S, iso, stopwatch
 
 ROWS_PROBED = 3
+RETIMED = ("calendar borders", "quarter hours", "months", "holes in time")
 
 
 @dataclass(frozen=True)
@@ -128,7 +129,7 @@ def measure(search: Search, column: str, hit: Hit, until: float) -> Reach:
     low = int(np.searchsorted(moments, change.from_ns))
     last = len(moments) - 1
     if low < last and _moves(search, column, hit, last):
-        return Reach(int(moments[last] - moments[own]), True)
+        return Reach(_span(search, stage, own, last), True)
     step, high = 1, last
     while low + step < last and stopwatch() < until:
         if not _moves(search, column, hit, low + step):
@@ -141,7 +142,15 @@ def measure(search: Search, column: str, hit: Hit, until: float) -> Reach:
             low = middle
         else:
             high = middle
-    return Reach(int(moments[low] - moments[own]), False, open_end=high - low > 1)
+    return Reach(_span(search, stage, own, low), False, open_end=high - low > 1)
+
+
+def _span(search: Search, stage: Stage, own: int, far: int) -> int:
+    """Nanoseconds between two moments; in a variant that moves the stamps, as many of the file's own steps."""
+    whole = search.stages.get(Scene())
+    if stage.scene.variant not in RETIMED or whole is None or len(whole.moments) < 2:
+        return int(stage.moments[far] - stage.moments[own])
+    return (far - own) * int(np.median(np.diff(whole.moments)))
 
 
 def _moves(search: Search, column: str, hit: Hit, at: int) -> bool:

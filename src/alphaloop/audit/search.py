@@ -24,6 +24,7 @@ SETTLED_HITS = 3
 LEAST_RUNS = 40
 GRACE_S = 60.0
 CHUNK = 48
+LEAST_RUNS = 12
 
 
 @dataclass(frozen=True)
@@ -155,7 +156,7 @@ class Search:
 
     def _jobs(self, stage: Stage, plan: Iterable[tuple[int, str]], limits: dict[int, int]) -> Iterator[Job]:
         for at, kind in plan:
-            if self.late():
+            if self.late() and sum(self.checks.values()) >= LEAST_RUNS:
                 return
             if not 0 <= at < len(stage.moments) - 1:
                 continue
