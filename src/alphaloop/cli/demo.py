@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from alphaloop.data.bars import Bars
 
 HISTORY_SHARE = 0.85
+SIGNAL = 0.4
+"""Stronger than the synthetic market's default, so that a short history is enough to tell it from luck."""
 
 
 def demo(
@@ -48,7 +50,7 @@ def run_loop(out: Path, n_bars: int, trials: int, seed: int, progress: Progress)
     from alphaloop.training.recipe import load_recipe
 
     note(f"drawing a synthetic market: 3 symbols x {n_bars:,} minute bars, seed {seed}")
-    market, seen = synthetic_bars(n_bars, seed=seed), int(HISTORY_SHARE * n_bars)
+    market, seen = synthetic_bars(n_bars, seed=seed, signal=SIGNAL), int(HISTORY_SHARE * n_bars)
     history = write_bars(market, 0, seen, out / "synthetic_history.parquet")
     note("auditing the features, tuning, training, exporting, reporting")
     settings = load_recipe(recipe("direction"), [f"tuning.trials={trials}"])
