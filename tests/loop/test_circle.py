@@ -31,12 +31,12 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def data(place: Path) -> Path:
-    return write(place / "bars.parquet", 18_000, seed=7)
+    return write(place / "bars.parquet", 9_000, seed=7, signal=0.5)
 
 
 @pytest.fixture(scope="module")
 def trained(alphaloop: Any, place: Path, data: Path) -> dict[str, Any]:
-    answer = alphaloop("train", "direction", "--data", data, "--trials", 2, "--out", "run", *QUICK, cwd=place)
+    answer = alphaloop("train", "direction", "--data", data, "--trials", 1, "--out", "run", *QUICK, cwd=place)
     assert answer.code == 0, answer.err
     result: dict[str, Any] = answer.json
     return result
@@ -59,7 +59,7 @@ def test_train_says_what_scripts_rely_on(trained: dict[str, Any], place: Path) -
 
 def test_the_planted_signal_is_found_beyond_the_baselines(trained: dict[str, Any]) -> None:
     roc_auc, base_rate = trained["test"]["roc_auc"], trained["test"]["base_rate"]["value"]
-    assert roc_auc["interval"][0] > 0.52
+    assert roc_auc["interval"][0] > 0.55
     assert trained["test"]["pr_auc"]["value"] > base_rate + 0.03
     assert trained["test"]["pr_auc"]["value"] > trained["baselines"]["prior"]["pr_auc"]["value"]
 
@@ -93,7 +93,7 @@ def test_the_registry_promotes_and_rolls_back(alphaloop: Any, trained: dict[str,
 def test_the_same_seed_trains_the_same_model(
     alphaloop: Any, trained: dict[str, Any], place: Path, data: Path, tmp_path: Path
 ) -> None:
-    answer = alphaloop("train", "direction", "--data", data, "--trials", 2, *QUICK, cwd=tmp_path)
+    answer = alphaloop("train", "direction", "--data", data, "--trials", 1, *QUICK, cwd=tmp_path)
     assert answer.code == 0, answer.err
     again, first = tmp_path / answer.json["artifact"], place / trained["artifact"]
     assert (again / "model.onnx").read_bytes() == (first / "model.onnx").read_bytes()
@@ -105,7 +105,7 @@ def test_a_calibrated_probability_is_a_share(trained: dict[str, Any], place: Pat
     assert contract["calibration"]["method"] == "platt"
     assert math.isfinite(contract["calibration"]["platt_a"])
     assert math.isfinite(contract["calibration"]["platt_b"])
-    assert trained["test"]["ece"]["value"] < 0.05
+    assert trained["test"]["ece"]["value"] < 0.1
 
 
 def test_the_artifact_needs_nothing_but_itself(trained: dict[str, Any], place: Path) -> None:
