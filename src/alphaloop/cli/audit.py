@@ -43,9 +43,9 @@ def audit(
         if stamp not in ("open", "close"):
             raise InputError(f"--stamp is {stamp!r}; write open or close")
         if self_test:
-            from alphaloop.audit.planted import suite
+            from alphaloop.audit.planted.suite import run as run_suite
 
-            table = suite.run(progress)
+            table = run_suite(progress)
             output.emit(table, as_json, _show_suite)
             raise typer.Exit(0 if table["passed"] else 1)
         if not subject or data is None:
