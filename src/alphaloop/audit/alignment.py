@@ -109,21 +109,24 @@ def _in_step(output: Output, given: Table) -> bool:
     time = given.roles.time
     if time is None or time not in output.columns:
         return True
-    if not np.array_equal(output.columns[time], given.columns[time].spelled()):
+    if not np.array_equal(output.columns[time], _own_stamps(given, output.columns[time])):
         return False
     names = _names(output, given)
     return names is None or not len(names) or np.array_equal(names.astype(np.str_), given.names.astype(np.str_))
 
 
-def _input_keys(given: Table) -> NDArray[np.int64]:
-    roles = given.roles
-    assert roles.time is not None
+def _input_keys(given: Table, stamps: Array) -> NDArray[np.int64]:
     several = len(given.names) > 0 and not (given.codes == given.codes[0]).all()
-    return _hashed(_input_column(given, roles.time), given.names if several else None)
+    return _hashed(_own_stamps(given, stamps), given.names if several else None)
 
 
-def _input_column(given: Table, name: str) -> Array:
-    return given.columns[name].spelled()
+def _own_stamps(given: Table, stamps: Array) -> Array:
+    """Stamps of the input as the output spells them: as in its column, or as nanoseconds where they were parsed."""
+    assert given.roles.time is not None
+    own = given.columns[given.roles.time].spelled()
+    if stamps.dtype.kind not in "iu":
+        return own
+    return given.time if own.dtype.kind == "U" or not np.isin(stamps[:50], own).any() else own
 
 
 def _hashed(stamps: Array, names: Array | None) -> NDArray[np.int64]:
@@ -142,7 +145,9 @@ def _codes(words: Array) -> NDArray[np.int64]:
 
 
 def _by_keys(output: Output, given: Table, rows: NDArray[np.int64], keys: NDArray[np.int64]) -> Aligned:
-    own = _input_keys(given)
+    assert given.roles.time is not None
+    stamps = output.columns[given.roles.time]
+    own = _input_keys(given, stamps)
     # Several input rows may share a key (a correction of an earlier row): the first one known stands for it.
     order = np.lexsort((given.known, own))
     own_sorted = own[order]
@@ -152,8 +157,6 @@ def _by_keys(output: Output, given: Table, rows: NDArray[np.int64], keys: NDArra
     places = order[at_safe]
     ids = np.where(found, rows[places], -1 - (keys & np.int64(2**62 - 1)))
     lag = int(np.median(given.known - given.time)) if len(given) else 0
-    assert given.roles.time is not None
-    stamps = output.columns[given.roles.time]
     outside = (
         _stamp_ns(stamps, given) + lag if stamps.dtype.kind in "iu" else np.full(len(keys), np.iinfo(np.int64).max)
     )
@@ -161,9 +164,8 @@ def _by_keys(output: Output, given: Table, rows: NDArray[np.int64], keys: NDArra
 
 
 def _stamp_ns(stamps: Array, given: Table) -> NDArray[np.int64]:
-    """Stamps of the output in nanoseconds, through the scale on which the input's own column is."""
-    assert given.roles.time is not None
-    own = _input_column(given, given.roles.time)
+    """Stamps of the output in nanoseconds, through the scale on which the input's own are."""
+    own = _own_stamps(given, stamps)
     if own.dtype.kind not in "iu" or not len(own):
         return stamps.astype(np.int64)
     scale = 1

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 
+import numpy as np
+
 from alphaloop.audit.certificate import certify
 from alphaloop.audit.findings import AuditResult
 from alphaloop.audit.functions import examine, notes_of
@@ -61,7 +63,9 @@ def audit_feature_set(
     streamed = stream_findings(features, bars.frame, checks, seed, dtype)
     frame = bars.frame
     known = frame["known_ns"].to_numpy()
-    material = Material(frame, replace(find_roles(frame), known=None, time="known_ns"), known, known)
+    material = Material(
+        frame, replace(find_roles(frame), known=None, time="known_ns"), known, known, np.arange(len(known))
+    )
     source = {"kind": "feature_set", "set": features.to_dict(), "dtype": dtype}
     with Pool(frame, material.roles, known, known, source) as pool:
         search = Search(pool, Job(Scene(), flavour="stream"), began + SEARCH_SHARE * seconds, seed, progress)

@@ -78,15 +78,45 @@ def audit_function(
     began = stopwatch()
     reference = _reference(function)
     material = Material.of(table, target, timezone, stamp)
-    source = {"kind": "function", "place": reference.place, "name": reference.name, "is_file": reference.is_file}
-    with Pool(table, material.roles, material.time, material.known, source) as pool:
-        if pool.description["kind"] != "function":
-            raise OtherSubjectError(reference.shown, pool.description["kind"])
-        template = _choose_flavour(pool, reference)
-        search = Search(pool, template, began + SEARCH_SHARE * seconds, seed, progress)
+    notes: tuple[str, ...] = ()
+    if _needs_one_symbol(reference, material):
+        material = material.longest_symbol()
+        notes = (
+            "the output carries no key and the file is not in order of time: only its longest symbol was audited; "
+            "return the time and symbol columns to have all of them audited",
+        )
+    with _pool(reference, material) as pool:
+        search = Search(pool, _choose_flavour(pool, reference)[0], began + SEARCH_SHARE * seconds, seed, progress)
         findings = examine(search, material, max(REACH_SHARE * seconds, REACH_S))
-        notes = notes_of(search)
-    return AuditResult(reference.shown, tuple(findings), dict(search.checks), stopwatch() - began, tuple(notes))
+        notes += tuple(notes_of(search))
+    return AuditResult(reference.shown, tuple(findings), dict(search.checks), stopwatch() - began, notes)
+
+
+def _pool(reference: Reference, material: Material) -> Pool:
+    source = {"kind": "function", "place": reference.place, "name": reference.name, "is_file": reference.is_file}
+    return Pool(material.table, material.roles, material.time, material.known, source, material.origin)
+
+
+def _needs_one_symbol(reference: Reference, material: Material) -> bool:
+    """Whether the rows of the output can only be told by their order, and the order of the file is not that of time.
+
+    Raises
+    ------
+    DataError
+        If there are no symbols to fall back on one.
+    """
+    if material.chronological:
+        return False
+    with _pool(reference, material) as pool:
+        outcome = _choose_flavour(pool, reference)[1]
+    if outcome.how not in ("sequence", "offset", "tail"):
+        return False
+    if material.roles.symbol is None:
+        raise DataError(
+            f"{reference.shown} returns {outcome.rows_out} of {outcome.rows_in} rows without their times, and the file "
+            "is not in order of time, so they cannot be matched; return the time column too"
+        )
+    return True
 
 
 def _reference(function: str | Reference | Callable[..., Any]) -> Reference:
@@ -95,8 +125,10 @@ def _reference(function: str | Reference | Callable[..., Any]) -> Reference:
     return Reference.parse(function) if isinstance(function, str) else Reference.of(function)
 
 
-def _choose_flavour(pool: Pool, reference: Reference) -> Job:
+def _choose_flavour(pool: Pool, reference: Reference) -> tuple[Job, Outcome]:
     """Call the function with each kind of frame until one suits it."""
+    if pool.description["kind"] != "function":
+        raise OtherSubjectError(reference.shown, pool.description["kind"])
     first: Outcome | None = None
     for flavour in pool.description["flavours"]:
         template = Job(Scene(), relative=RELATIVE_ROUNDING, flavour=flavour)
@@ -104,7 +136,7 @@ def _choose_flavour(pool: Pool, reference: Reference) -> Job:
         if outcome.status == "ok":
             if outcome.imported:
                 pool.preload(outcome.imported)
-            return template
+            return template, outcome
         first = first or outcome
     assert first is not None
     raise DataError(

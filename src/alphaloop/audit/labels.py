@@ -85,7 +85,7 @@ def audit_label(
     began = stopwatch()
     known = frame["known_ns"].to_numpy()
     roles = replace(find_roles(frame), known=None, time="known_ns")
-    material = Material(frame, roles, known, known)
+    material = Material(frame, roles, known, known, np.arange(len(known)))
     source = _source(label, step_ns, costs or Costs())
     with Pool(frame, roles, known, known, source) as pool:
         search = Search(pool, Job(Scene()), began + seconds, seed, progress)

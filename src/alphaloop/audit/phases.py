@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from alphaloop.audit.cuts import notable_cuts
 from alphaloop.audit.jobs import Scene
 from alphaloop.audit.memory import share_processes
-from alphaloop.audit.roles import Roles, find_roles, known_times
+from alphaloop.audit.roles import Roles, find_roles, known_times, symbol_rows
 from alphaloop.audit.search import Search, spread_out
 from alphaloop.audit.stages import Stage
 from alphaloop.audit.tables import Column
@@ -36,12 +36,13 @@ SHRINKING = ("gaps", "symbols out of step")
 
 @dataclass(frozen=True)
 class Material:
-    """The table under the subject, and when its rows were known (UTC nanoseconds)."""
+    """The table under the subject, when its rows were known (UTC nanoseconds), and which rows of the file they are."""
 
     table: pl.DataFrame
     roles: Roles
     time: NDArray[np.int64]
     known: NDArray[np.int64]
+    origin: NDArray[np.int64]
 
     @classmethod
     def of(cls, table: pl.DataFrame, target: str | None, timezone: str | None, stamp: str) -> Material:
@@ -53,7 +54,19 @@ class Material:
             If the target is no column, or times cannot be read.
         """
         roles = find_roles(table, target)
-        return cls(table, roles, *known_times(table, roles, timezone=timezone, stamp=stamp))
+        times = known_times(table, roles, timezone=timezone, stamp=stamp)
+        return cls(table, roles, *times, np.arange(table.height, dtype=np.int64))
+
+    @property
+    def chronological(self) -> bool:
+        """Whether the rows stand in the order in which they were known."""
+        return bool((np.diff(self.known) >= 0).all())
+
+    def longest_symbol(self) -> Material:
+        """Keep the rows of the symbol that has most of them, in the order in which they were known."""
+        rows = max(symbol_rows(self.table, self.roles), key=len)
+        rows = rows[np.argsort(self.known[rows], kind="stable")]
+        return Material(self.table[rows], self.roles, self.time[rows], self.known[rows], self.origin[rows])
 
 
 def open_whole(search: Search, material: Material) -> tuple[Stage, int]:

@@ -44,6 +44,8 @@ class Pool:
     time_ns, known_ns : int64 (n,)
     subject : dict
         What `alphaloop.audit.adapters.load_subject` takes.
+    origin : int64 (n,) or None
+        Row of the file that each row is; by default they are the file's rows.
     workers : int
 
     Raises
@@ -59,6 +61,7 @@ class Pool:
         time_ns: NDArray[np.int64],
         known_ns: NDArray[np.int64],
         subject: dict[str, Any],
+        origin: NDArray[np.int64] | None = None,
         workers: int = 2,
     ) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="alphaloop-audit-"))
@@ -70,6 +73,7 @@ class Pool:
                 out.write_table(arrow)
             np.save(self.folder / "time.npy", time_ns)
             np.save(self.folder / "known.npy", known_ns)
+            np.save(self.folder / "origin.npy", np.arange(table.height) if origin is None else origin)
             self._setup = {"roles": roles.to_dict(), "subject": subject, "preload": []}
             (self.folder / "setup.json").write_text(json.dumps(self._setup))
             self._workers = [_Worker(self.folder, compiled=subject["kind"] == "function") for _ in range(workers)]

@@ -98,14 +98,15 @@ class Table:
         return len(self.known)
 
     @classmethod
-    def of(cls, table: pa.Table, roles: Roles, time: Rows, known: Rows) -> Table:
+    def of(cls, table: pa.Table, roles: Roles, time: Rows, known: Rows, origin: Rows | None = None) -> Table:
         """Take an Arrow table apart."""
         columns = {name: Column.of(table.column(name)) for name in table.column_names}
         names, codes = np.empty(0, np.str_), np.zeros(len(known), np.int64)
         if roles.symbol is not None:
             names = columns[roles.symbol].spelled()
             codes = np.unique(names, return_inverse=True)[1].astype(np.int64)
-        return cls(columns, roles, time, known, np.arange(len(known), dtype=np.int64), codes, names)
+        origin = np.arange(len(known), dtype=np.int64) if origin is None else origin
+        return cls(columns, roles, time, known, origin, codes, names)
 
     def take(self, rows: Rows) -> Table:
         """Rows in the order given."""

@@ -75,7 +75,7 @@ def _prepare(workspace: Path) -> tuple[Any, Any, dict[str, Any]]:
     with pa.memory_map(str(workspace / "table.arrow")) as source:
         arrow = pa.ipc.open_file(source, options=options).read_all()
     time, known = np.load(workspace / "time.npy"), np.load(workspace / "known.npy")
-    table = Table.of(arrow, Roles.from_dict(setup["roles"]), time, known)
+    table = Table.of(arrow, Roles.from_dict(setup["roles"]), time, known, np.load(workspace / "origin.npy"))
     subject, description = load_subject(setup["subject"])
     for name in setup["preload"]:
         with suppress(Exception):
