@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from alphaloop.cli.output import JsonFlag, emit, exit_codes, note, progress_bar, say
+from alphaloop.core.errors import RefusedError
 
 SCORES = ("pr_auc", "base_rate", "roc_auc", "brier", "log_loss", "ece")
 
@@ -30,7 +31,11 @@ def train(
     audit_s: Annotated[float, typer.Option("--audit-seconds", min=1, help="Time for the audit.")] = 30.0,
     as_json: JsonFlag = False,
 ) -> None:
-    """Train a model from a recipe: audit, tune, fit, calibrate, export behind the parity gate, report."""
+    """Train a model from a recipe: audit, tune, fit, calibrate, export behind the parity gate, report.
+
+    Exit code 3 if the audit has findings (everything is written all the same, and the registry will not promote it), or
+    if the parity gate refused the release (then there is no artifact).
+    """
     with exit_codes():
         from alphaloop.core.extras import require
 
@@ -47,7 +52,10 @@ def train(
             run = run_training(settings, data, out=out, registry=registry, audit_s=audit_s, progress=progress)
         for sentence in run.notes:
             note(f"note: {sentence}")
-        emit(run.summary(), as_json, show)
+        result = run.summary()
+        emit(result, as_json, show)
+        if not result["audit"]["clean"]:
+            raise typer.Exit(RefusedError.exit_code)
 
 
 def show(result: Mapping[str, Any]) -> None:

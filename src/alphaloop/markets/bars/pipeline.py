@@ -207,5 +207,6 @@ def _notes(trained: Trained, champion: Contract | None) -> tuple[str, ...]:
     if champion and trained.study:
         notes.append(f"the study began with the best parameters of the champion {champion.id}")
     if not trained.threshold.tradable:
-        notes.append("no threshold made money net of costs on validation rows; the registry will not promote this")
+        reason = trained.threshold.reason or "no threshold made money net of costs on validation rows"
+        notes.append(f"{reason}; the registry will not promote this")
     return tuple(notes)
