@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import redirect_stdout
 from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 
 import polars as pl
@@ -84,7 +86,7 @@ def audit_named(
         )
     except OtherSubjectError as other:
         if other.kind == "feature_set":
-            return audit_set(load_feature_set(subject))
+            return audit_set(_quietly(subject))
         return _label(reference, bars(), code, seconds, seed, progress)
     issued = certify(result, code_hash=code, data_hash=hash_file(data), data_name=data.name, seed=seed)
     return replace(result, certificate=issued)
@@ -96,9 +98,15 @@ def _is_code(subject: str) -> bool:
 
 def _expressions(file: str) -> FeatureSet:
     try:
-        return load_feature_set(file)
+        return _quietly(file)
     except UnknownNameError as error:
         raise UnknownNameError(f"{error}; to audit a function, name it as {file}:FUNCTION") from None
+
+
+def _quietly(reference: str) -> FeatureSet:
+    """Run a user's file without letting it print between ours."""
+    with redirect_stdout(StringIO()):
+        return load_feature_set(reference)
 
 
 def _label(reference: Reference, bars: Bars, code: str, seconds: float, seed: int, progress: Progress) -> AuditResult:
