@@ -32,6 +32,9 @@ FIRST_SHARE = 0.25
 FIRST_RUNS = 110
 VARIANT_PARTS = 4
 SHRINKING = ("gaps", "symbols out of step")
+OF_SYMBOLS = ("symbols out of step", "one symbol")
+LONG = ("calendar borders",)
+LONG_ROWS = 200
 
 
 @dataclass(frozen=True)
@@ -215,18 +218,20 @@ def _variants(search: Search, whole: Stage, material: Material, history: int) ->
     length = history + VARIANT_ROWS
     kinds = [kind for kind in search.rotation(whole) if kind not in ("truncated", "noise")]
     turns = [kind for other in kinds for kind in ("truncated", "noise", other)]
-    names = [name for name in VARIANTS if material.roles.symbol is not None or name != "symbols out of step"]
+    several = material.roles.symbol is not None and material.table[material.roles.symbol].n_unique() > 1
+    names = [name for name in VARIANTS if several or name not in OF_SYMBOLS]
     starts = {name: int(rng.integers(0, max(1, len(whole.moments) - length))) for name in names}
     plans: dict[str, list[tuple[int, str]]] = {}
     for part in range(VARIANT_PARTS):
         for name in names:
             if search.late() or search.settled():
                 return
-            rows = 2 * length if name in SHRINKING else length
+            count = LONG_ROWS if name in LONG else VARIANT_ROWS
+            rows = 2 * length if name in SHRINKING else history + count
             stage = search.stage(_scene(material, starts[name], rows, name, search.seed))
             if stage is None:
                 continue
-            plan = plans.setdefault(name, _turns(stage, history, turns, VARIANT_ROWS, rng))
+            plan = plans.setdefault(name, _turns(stage, history, turns, count, rng))
             size = -(-len(plan) // VARIANT_PARTS)
             search.try_cuts(stage, plan[part * size : (part + 1) * size], name)
 

@@ -90,7 +90,7 @@ def open_stage(pool: Pool, template: Job, scene: Scene, *, may_be_tail: bool = T
     if bad is not None:
         return bad
     moments = np.unique(load(Path(first)).known)
-    job = replace(template, scene=scene, save=None, timeout_s=max(20.0, 20.0 * outcome.seconds))
+    job = replace(template, scene=scene, save=None, timeout_s=max(10.0, 20.0 * outcome.seconds))
     stage = Stage(scene, moments, job, first, outcome)
     if outcome.how == "sequence":
         stage = _matched(pool, stage, may_be_tail)

@@ -20,7 +20,7 @@ from alphaloop.core.errors import UnknownNameError
 from alphaloop.core.settings import nearest
 
 FLAVOURS = ("polars", "pandas", "pandas by time", "polars lazy")
-METHODS = ("compute", "transform", "features", "fit_transform", "run")
+METHODS = ("fit_transform", "compute", "transform", "features", "run")
 
 
 @dataclass(frozen=True)

@@ -182,6 +182,17 @@ def thinned(table: Table, rng: np.random.Generator) -> Table:
     return table.take(np.flatnonzero(rng.random(len(table)) < 0.7))
 
 
+def worthless(table: Table, rng: np.random.Generator) -> Table:
+    """Prices of zero now and then."""
+    hit = rng.random(len(table)) < 0.15
+    return table.put(**{name: np.where(hit, 0.0, table.numbers(name)) for name in table.roles.prices})
+
+
+def alone(table: Table, rng: np.random.Generator) -> Table:
+    """One symbol only."""
+    return table.take(np.flatnonzero(table.codes == rng.choice(np.unique(table.codes))))
+
+
 VARIANTS: dict[str, Callable[[Table, np.random.Generator], Table]] = {
     "missing values": missing,
     "jumps": jumps,
@@ -199,5 +210,7 @@ VARIANTS: dict[str, Callable[[Table, np.random.Generator], Table]] = {
     "falling": falling,
     "round prices": rounded,
     "quarter hours": quarter_hourly,
+    "zero prices": worthless,
     "symbols out of step": thinned,
+    "one symbol": alone,
 }

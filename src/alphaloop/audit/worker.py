@@ -20,13 +20,13 @@ import signal
 import sys
 import tempfile
 import warnings
+from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-
-GRACE_S = 0.05
 
 
 def main() -> None:
@@ -50,7 +50,9 @@ def main() -> None:
     for line in jobs:
         batch = [Job.from_dict(values) for values in json.loads(line)]
         if greeting["fresh"]:
-            _answer(answers, _guarded(batch, subject, table))
+            outcomes: list[dict[str, Any]] = []
+            _guarded(batch, subject, table, outcomes.append)
+            _answer(answers, outcomes)
             return
         _answer(answers, _served(batch, subject, table))
 
@@ -106,52 +108,50 @@ def _polars_was_used() -> bool:
 
 
 def _served(batch: list[Any], subject: Any, table: Any) -> list[dict[str, Any]]:
-    """Run a batch in one child; if that does not end well, each job of it in a child of its own."""
-    answer = _forked(batch, subject, table)
-    if isinstance(answer, list):
-        return answer
-    if len(batch) == 1:
-        return [answer]
-    return [found for job in batch for found in _served([job], subject, table)]
+    """Run a batch in one child; after a job that hangs or ends the process, another child goes on with the next."""
+    answers: list[dict[str, Any]] = []
+    while len(answers) < len(batch):
+        answers += _forked(batch[len(answers) :], subject, table)
+    return answers
 
 
-def _forked(batch: list[Any], subject: Any, table: Any) -> list[dict[str, Any]] | dict[str, Any]:
+def _forked(batch: list[Any], subject: Any, table: Any) -> list[dict[str, Any]]:
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
         os.close(reader)
         os.setpgid(0, 0)
         with os.fdopen(writer, "w") as answers:
-            answers.write(json.dumps(_guarded(batch, subject, table)))
+            _guarded(batch, subject, table, partial(_answer, answers))
         os._exit(0)
     os.close(writer)
-    timeout_s = max(job.timeout_s for job in batch)
-    said, late = _read(reader, timeout_s)
+    outcomes, late = _read(reader, len(batch), max(job.timeout_s for job in batch))
     if late:
         _kill(child)
     _, status = os.waitpid(child, 0)
     if late:
-        return {"status": "timeout", "message": f"ran longer than {timeout_s:.0f} s"}
-    if not said:
-        return {"status": "crashed", "message": f"ended by {_ended(status)}"}
-    answer: list[dict[str, Any]] = json.loads(said)
-    return answer
+        outcomes.append({"status": "timeout", "message": "ran too long"})
+    elif len(outcomes) < len(batch):
+        outcomes.append({"status": "crashed", "message": f"ended by {_ended(status)}"})
+    return outcomes
 
 
-def _read(reader: int, timeout_s: float) -> tuple[str, bool]:
+def _read(reader: int, count: int, timeout_s: float) -> tuple[list[dict[str, Any]], bool]:
+    """Outcomes as they come, one a line, each within the time; whether one took longer."""
     from alphaloop.core.clock import stopwatch
 
-    parts: list[bytes] = []
-    end = stopwatch() + timeout_s
+    end, text, lines = stopwatch() + timeout_s, b"", 0
     with os.fdopen(reader, "rb", buffering=0) as source:
         while True:
             ready, _, _ = select.select([source], [], [], max(0.0, end - stopwatch()))
-            if not ready:
-                return "", True
-            part = source.read(1 << 16)
+            part = source.read(1 << 16) if ready else b""
+            text += part or b""
+            if text.count(b"\n") > lines:
+                lines, end = text.count(b"\n"), stopwatch() + timeout_s
             if not part:
-                return b"".join(parts).decode(), False
-            parts.append(part)
+                break
+    found = [json.loads(line) for line in text.split(b"\n")[:lines]]
+    return found, not ready and lines < count
 
 
 def _kill(child: int) -> None:
@@ -168,24 +168,26 @@ def _ended(status: int) -> str:
     return f"exit code {os.waitstatus_to_exitcode(status)}"
 
 
-def _guarded(batch: list[Any], subject: Any, table: Any) -> list[dict[str, Any]]:
+def _guarded(batch: list[Any], subject: Any, table: Any, tell: Callable[[Any], None]) -> None:
+    """Run jobs one after the other and tell the outcome of each; whatever is raised is an outcome."""
     from alphaloop.audit.jobs import Outcome
     from alphaloop.audit.runs import run
 
-    loaded, written, outcomes = set(sys.modules), _watch_files(), []
+    loaded, written = set(sys.modules), _watch_files()
     with tempfile.TemporaryDirectory(prefix="audit-run-") as scratch:
         tempfile.tempdir = scratch
-        for job in batch:
+        for at, job in enumerate(batch, 1):
             try:
-                outcomes.append(run(job, subject, table).to_dict())
+                outcome = run(job, subject, table).to_dict()
             except BaseException as error:
                 text = " ".join(str(error).split())[:300]
-                outcomes.append(Outcome("raised", f"{type(error).__name__}: {text}").to_dict())
+                outcome = Outcome("raised", f"{type(error).__name__}: {text}").to_dict()
+            if at == len(batch):
+                kept = (scratch, str(Path(sys.argv[1])))
+                outcome["wrote"] = [path for path in _sweep(written) if not path.startswith(kept)]
+                outcome["imported"] = [name for name in sys.modules if name not in loaded]
+            tell(outcome)
         tempfile.tempdir = None
-        kept = (scratch, str(Path(sys.argv[1])))
-    outcomes[-1]["imported"] = [name for name in sys.modules if name not in loaded]
-    outcomes[-1]["wrote"] = [path for path in _sweep(written) if not path.startswith(kept)]
-    return outcomes
 
 
 def _watch_files() -> dict[str, bool]:
