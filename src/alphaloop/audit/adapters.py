@@ -1,5 +1,4 @@
 """What the worker can audit: a user's function, a feature set, a label. Each turns a table into an output."""
-# subjects are whatever users name
 
 from __future__ import annotations
 
@@ -26,6 +25,21 @@ class FunctionSubject:
         """Give it a frame of its kind."""
         frame = build_frame(table, flavour)
         return read_output(self.function(frame), frame)
+
+
+@dataclass
+class LateSubject:
+    """A subject that each child loads for itself, because loading it starts threads that no fork survives."""
+
+    source: dict[str, Any]
+    loaded: Any = None
+
+    def call(self, table: Table, flavour: str) -> Output:
+        """Load it if this child has not yet, and run it once."""
+        if self.loaded is None:
+            self.loaded = load_subject(self.source)[0]
+        output: Output = self.loaded.call(table, flavour)
+        return output
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,4 @@
 """Whether two outputs say the same about the past, bit by bit."""
-# values are whatever columns hold
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
 """What an audit says: findings as records, and the result that carries them."""
-# values are whatever columns hold
 
 from __future__ import annotations
 

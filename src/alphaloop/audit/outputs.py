@@ -1,5 +1,4 @@
 """What a function returned, as plain arrays."""
-# functions return whatever they like
 
 from __future__ import annotations
 

@@ -74,10 +74,13 @@ class Pool:
             np.save(self.folder / "time.npy", time_ns)
             np.save(self.folder / "known.npy", known_ns)
             np.save(self.folder / "origin.npy", np.arange(table.height) if origin is None else origin)
-            self._setup = {"roles": roles.to_dict(), "subject": subject, "preload": []}
-            (self.folder / "setup.json").write_text(json.dumps(self._setup))
+            self._setup: dict[str, Any] = {"roles": roles.to_dict(), "subject": subject, "preload": [], "late": False}
+            self._write_setup()
             self._workers = [_Worker(self.folder, compiled=subject["kind"] == "function") for _ in range(workers)]
             self.description = next(iter([worker.greet() for worker in self._workers]))
+            if self.description["fresh"]:
+                self._setup["late"] = True
+                self.preload(self.description["libraries"])
         except BaseException:
             self.close()
             raise
@@ -98,9 +101,13 @@ class Pool:
 
     def preload(self, modules: Iterable[str]) -> None:
         """Start the workers again with modules that a run imported, so that no run has to import them again."""
-        (self.folder / "setup.json").write_text(json.dumps({**self._setup, "preload": list(modules)}))
+        self._setup["preload"] = [*self._setup["preload"], *modules]
+        self._write_setup()
         for worker in self._workers:
             worker.restart()
+
+    def _write_setup(self) -> None:
+        (self.folder / "setup.json").write_text(json.dumps(self._setup))
 
     def path(self, name: str) -> str:
         """Name a new folder of the workspace for an output."""
@@ -177,9 +184,9 @@ class _Worker:
         """Wait until the subject is loaded."""
         said = self._line(START_S)
         if said is None:
-            raise UnknownNameError(
-                f"importing the file took longer than {START_S:.0f} s or ended Python; make it a plain module"
-            )
+            code = self._process.poll()
+            how = f"took longer than {START_S:.0f} s" if code is None else f"ended Python with exit code {code}"
+            raise UnknownNameError(f"importing the file {how}; make it a module that can be imported")
         if "error" in said:
             kind = {"DataError": DataError, "UnknownNameError": UnknownNameError}.get(said["type"], InputError)
             raise kind(said["error"])

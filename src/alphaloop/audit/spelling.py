@@ -1,7 +1,5 @@
 """How values that are no numbers are written, so that they can be stored and compared."""
 
-# values are whatever columns hold
-
 from __future__ import annotations
 
 from typing import Any

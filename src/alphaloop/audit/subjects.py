@@ -2,7 +2,6 @@
 
 Only the worker process loads a subject; the process that runs the audit never executes the user's code.
 """
-# names lead to whatever users wrote
 
 from __future__ import annotations
 

@@ -4,10 +4,9 @@ Started as ``python -m alphaloop.audit.worker WORKSPACE``. It reads one JSON job
 line. Whatever a run leaves behind (caches, globals, default arguments, open files, random states) dies with its child.
 
 polars keeps a pool of threads from its first query on, and a fork would inherit the pool without its threads; so
-nothing here runs polars before the fork. Where the user's module did so while it was imported, every run gets a whole
-fresh process instead (``fresh`` in the greeting): slower, and just as pristine.
+nothing here runs polars before the fork. Where the user's module did so while it was imported (``fresh`` in the
+greeting), the worker is started again and every child imports the module for itself (``late`` in the set-up).
 """
-# modules are imported late, so their types have no names here
 
 from __future__ import annotations
 
@@ -68,7 +67,7 @@ def _prepare(workspace: Path) -> tuple[Any, Any, dict[str, Any]]:
     import pyarrow as pa
 
     import alphaloop.audit.runs  # noqa: F401
-    from alphaloop.audit.adapters import load_subject
+    from alphaloop.audit.adapters import LateSubject, load_subject
     from alphaloop.audit.roles import Roles
     from alphaloop.audit.tables import Table
 
@@ -78,10 +77,13 @@ def _prepare(workspace: Path) -> tuple[Any, Any, dict[str, Any]]:
         arrow = pa.ipc.open_file(source, options=options).read_all()
     time, known = np.load(workspace / "time.npy"), np.load(workspace / "known.npy")
     table = Table.of(arrow, Roles.from_dict(setup["roles"]), time, known, np.load(workspace / "origin.npy"))
-    subject, description = load_subject(setup["subject"])
+    before = set(sys.modules)
     for name in setup["preload"]:
         with suppress(Exception):
             importlib.import_module(name)
+    late = setup["late"]
+    subject, description = (LateSubject(setup["subject"]), {}) if late else load_subject(setup["subject"])
+    description["libraries"] = _libraries(before, setup["subject"])
     _warm(table)
     gc.collect()
     gc.freeze()
@@ -97,6 +99,17 @@ def _warm(table: Any) -> None:
     middle = int(np.median(scene.known))
     for kind in ("noise", "truncated", "permuted"):
         changed(scene, Change(kind, from_ns=middle))[0].arrow()
+
+
+def _libraries(before: set[str], source: dict[str, Any]) -> list[str]:
+    """Modules that loading the subject brought, without those beside the subject's own file."""
+    own = str(Path(source.get("place", "/")).parent) if source.get("is_file") else None
+    found = []
+    for name in [name for name in sys.modules if name not in before]:
+        file = getattr(sys.modules[name], "__file__", None)
+        if file is not None and (own is None or "site-packages" in file or not file.startswith(own)):
+            found.append(name)
+    return found
 
 
 def _polars_was_used() -> bool:
