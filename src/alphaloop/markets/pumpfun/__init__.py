@@ -1,0 +1,1 @@
+"""Pump.fun: program logs to signals, outcomes and calibrated models."""

@@ -1,0 +1,138 @@
+"""What happens on Pump.fun, as typed records.
+
+Every event carries its identity, ``(signature, log_index)``, and two times: `event_ns`, the block's clock (whole seconds
+on this chain), and `known_ns`, when this system could first know it. Books and features run on `known_ns`, which is
+strictly increasing along a recording; `event_ns` may step back where a gap was filled later.
+
+Amounts are integers: lamports (1 SOL = 1e9) and token base units (1 token = 1e6). Keys are base58 text. Reserves are
+those after the event. A coin whose `quote_mint` is not empty is not priced in SOL, and its amounts are in units of that
+quote.
+"""
+
+from __future__ import annotations
+
+from typing import Final, TypeAlias
+
+import msgspec
+
+LAMPORTS_PER_SOL: Final = 1_000_000_000
+UNITS_PER_TOKEN: Final = 1_000_000
+
+
+class Event(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """What all events share."""
+
+    signature: str
+    log_index: int
+    slot: int
+    event_ns: int
+    known_ns: int
+    mint: str
+
+    @property
+    def key(self) -> tuple[str, int]:
+        """Identity on the chain: the same event is never counted twice."""
+        return self.signature, self.log_index
+
+
+class Create(Event, frozen=True, gc=False, kw_only=True, tag="create"):
+    """A coin is born; `creator` earns its fees and need not be the `user` who sent the transaction."""
+
+    name: str
+    symbol: str
+    uri: str
+    bonding_curve: str
+    user: str
+    creator: str
+    virtual_sol: int
+    virtual_token: int
+    real_token: int
+    supply: int
+    token_program: str = ""
+    mayhem: bool = False
+    cashback_coin: bool = False
+    quote_mint: str = ""
+
+
+class Trade(Event, frozen=True, gc=False, kw_only=True, tag="trade"):
+    """A buy or a sell on the curve; `sol_amount` excludes every fee."""
+
+    wallet: str
+    is_buy: bool
+    sol_amount: int
+    token_amount: int
+    virtual_sol: int
+    virtual_token: int
+    real_sol: int
+    real_token: int
+    fee: int = 0
+    creator_fee: int = 0
+    cashback: int = 0
+    creator: str = ""
+    mayhem: bool = False
+    quote_mint: str = ""
+
+    @property
+    def wallet_sol(self) -> int:
+        """Lamports that left the buyer or reached the seller, fees included, network costs not."""
+        charges = self.fee + self.creator_fee + self.cashback
+        return self.sol_amount + charges if self.is_buy else self.sol_amount - charges
+
+    @property
+    def price(self) -> float:
+        """SOL per token after the trade."""
+        return (self.virtual_sol / LAMPORTS_PER_SOL) / (self.virtual_token / UNITS_PER_TOKEN)
+
+
+class Complete(Event, frozen=True, gc=False, kw_only=True, tag="complete"):
+    """The curve is sold out; it takes no more trades."""
+
+    user: str
+    bonding_curve: str
+    quote_mint: str = ""
+
+
+class Migration(Event, frozen=True, gc=False, kw_only=True, tag="migration"):
+    """The liquidity moved to a PumpSwap pool."""
+
+    user: str
+    bonding_curve: str
+    pool: str
+    token_amount: int
+    sol_amount: int
+    migration_fee: int
+    quote_mint: str = ""
+
+
+class PostCompleteBuy(Event, frozen=True, gc=False, kw_only=True, tag="post_complete_buy"):
+    """The part of a completing buy that continued into the future pool."""
+
+    wallet: str
+    bonding_curve: str
+    token_amount: int
+    sol_amount: int
+    fee: int
+    creator_fee: int
+    pool_base_before: int
+    pool_quote_before: int
+    pool_base_after: int
+    pool_quote_after: int
+    quote_mint: str = ""
+
+
+class AmmTrade(Event, frozen=True, gc=False, kw_only=True, tag="amm_trade"):
+    """A trade in a PumpSwap pool; `mint` is empty until the pool's migration has named it.
+
+    Reserves are those of the pool **before** the trade, as the program logs them.
+    """
+
+    pool: str
+    wallet: str
+    is_buy: bool
+    token_amount: int
+    sol_amount: int
+    pool_base_before: int
+    pool_quote_before: int
+
+
+AnyEvent: TypeAlias = Create | Trade | Complete | Migration | PostCompleteBuy | AmmTrade
