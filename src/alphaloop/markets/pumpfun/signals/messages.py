@@ -1,0 +1,210 @@
+"""Messages on the bus: ``{"type", "v", "data"}`` in JSON, with camel-case keys inside ``data``.
+
+A message carries every feature that a model needs, so a trader scores it without asking a store. A missing number is
+``null``, for JSON has no NaN; a float32 feature comes back to the bit. Readers refuse a version they do not know.
+Times are integers of nanoseconds, beyond what a JavaScript number holds exactly.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any, Final, TypeAlias
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from alphaloop.core.errors import DataError
+
+VERSION: Final = 1
+Number: TypeAlias = float | None
+
+
+class Message(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """What all messages share: the token they speak of and when it was known."""
+
+    token_mint: str
+    known_ns: int
+
+
+class Scorable(Message, frozen=True, kw_only=True, rename="camel"):
+    """A message with all the features of a set, in its order.
+
+    Attributes
+    ----------
+    signal_id : str
+        32 hex digits; the same event gives the same id in every replay.
+    event_ns : int
+        Block time of the event it speaks of; `known_ns` is when its features were taken.
+    price : float
+        SOL per token at `known_ns`.
+    features : list of float or None
+    scores : dict
+        Calibrated probability by target, where a model was at hand.
+    """
+
+    signal_id: str
+    event_ns: int
+    price: float
+    creator: str
+    symbol: str
+    feature_set: str
+    feature_set_hash: str
+    features: list[Number]
+    scores: dict[str, float] = {}
+
+    @property
+    def vector(self) -> NDArray[np.float32]:
+        """The features as a model takes them, NaN where missing."""
+        return np.array([math.nan if value is None else value for value in self.features], np.float32)
+
+
+class SignalMessage(Scorable, frozen=True, kw_only=True, rename="camel"):
+    """A tracked wallet bought; amounts are lamports and base units, without fees."""
+
+    wallet: str
+    signature: str
+    log_index: int
+    sol_amount: int
+    token_amount: int
+    action: str = "buy"
+    alpha_score: Number = None
+    buy_rank: Number = None
+    velocity: Number = None
+    risk_score: Number = None
+    bundle_confidence: Number = None
+    lifecycle_state: Number = None
+    creator_risk: Number = None
+    rule_score: Number = None
+
+
+class GenesisMessage(Scorable, frozen=True, kw_only=True, rename="camel"):
+    """A launch was watched for `window_s` seconds; `early` if that is not the whole window."""
+
+    name: str
+    created_ns: int
+    window_s: float
+    early: bool = False
+    genesis_score: Number = None
+
+
+class AntiSignalMessage(Message, frozen=True, kw_only=True, rename="camel"):
+    """A token turned bad; whoever holds it should leave.
+
+    Attributes
+    ----------
+    triggers : list of str
+        Names of the triggers that are true.
+    reasons : list of str
+        The same for people, with numbers.
+    severity : int
+        How many there are.
+    """
+
+    anti_id: str
+    triggers: list[str]
+    reasons: list[str]
+    severity: int
+
+
+class TokenState(Message, frozen=True, kw_only=True, rename="camel"):
+    """Live state of a curve; reserves are lamports and base units."""
+
+    event_ns: int
+    price: Number
+    virtual_sol: int
+    virtual_token: int
+    real_sol: int
+    real_token: int
+    progress: Number = None
+    market_cap_sol: Number = None
+    complete: bool = False
+
+
+class Graduation(Message, frozen=True, kw_only=True, rename="camel"):
+    """A curve is sold out; `volume` is the SOL it traded, buys and sells."""
+
+    event_ns: int
+    symbol: str
+    volume: Number = None
+
+
+class Regime(Message, frozen=True, kw_only=True, rename="camel"):
+    """State of the market; `token_mint` is empty."""
+
+    code: int
+    name: str
+    confidence: Number = None
+
+
+class Crowding(Message, frozen=True, kw_only=True, rename="camel"):
+    """How much of a curve's SOL tracked wallets hold."""
+
+    ratio: Number
+    penalty: Number
+
+
+AnyMessage: TypeAlias = SignalMessage | GenesisMessage | AntiSignalMessage | TokenState | Graduation | Regime | Crowding
+TYPES: Final[dict[str, type[Message]]] = {
+    "signal": SignalMessage,
+    "genesis_signal": GenesisMessage,
+    "anti_signal": AntiSignalMessage,
+    "token": TokenState,
+    "graduation": Graduation,
+    "regime": Regime,
+    "crowding": Crowding,
+}
+
+
+class _Envelope(msgspec.Struct, frozen=True):
+    type: str
+    v: int
+    data: msgspec.Raw
+
+
+_NAMES: Final = {kind: name for name, kind in TYPES.items()}
+_encoder: Final = msgspec.json.Encoder()
+_envelopes: Final = msgspec.json.Decoder(_Envelope)
+
+
+def encode(message: Message) -> bytes:
+    """One message as JSON."""
+    return _encoder.encode({"type": _NAMES[type(message)], "v": VERSION, "data": message})
+
+
+def decode(body: bytes) -> Any:
+    """The message in `body`: one of `TYPES`.
+
+    Raises
+    ------
+    DataError
+        If it is no message, of an unknown type, or of another version than this reader's.
+    """
+    try:
+        envelope = _envelopes.decode(body)
+    except msgspec.MsgspecError as error:
+        raise DataError(
+            f"message is not readable: {error}; got {bytes(body[:60])!r}, check who publishes here"
+        ) from None
+    if envelope.v != VERSION:
+        raise DataError(
+            f"message of type {envelope.type!r} has version {envelope.v}, this reader knows {VERSION}; "
+            "run the same version of alphaloop on both sides"
+        )
+    if envelope.type not in TYPES:
+        raise DataError(f"message has unknown type {envelope.type!r}; known are: {', '.join(TYPES)}")
+    try:
+        return msgspec.json.decode(envelope.data, type=TYPES[envelope.type])
+    except msgspec.MsgspecError as error:
+        raise DataError(f"message of type {envelope.type!r} is damaged: {error}; drop it") from None
+
+
+def number(value: float) -> Number:
+    """A float for a message: None where it is NaN or infinite."""
+    return float(value) if math.isfinite(value) else None
+
+
+def numbers(values: Iterable[float]) -> list[Number]:
+    """Features for a message: None where missing."""
+    return [value if math.isfinite(value) else None for value in map(float, values)]
