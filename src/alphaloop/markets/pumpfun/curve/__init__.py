@@ -1,0 +1,1 @@
+"""The bonding curve's arithmetic, in integers, exact to the lamport and to the base unit."""
