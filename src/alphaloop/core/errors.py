@@ -12,8 +12,11 @@
     ├── RefusedError                  the input is fine, a gate said no            exit code 3
     │   ├── ParityError               the ONNX graph and the native model differ
     │   └── PromotionError            an audit finding or a missing proof
-    └── StateError                    a store holds something it should not        exit code 1
-        └── DivergenceError           a replay took another road than its journal
+    └── StateError                    what is kept is wrong, or out of reach       exit code 1
+        ├── DivergenceError           a replay took another road than its journal
+        └── AwayError                 a server or a disk cannot be used right now; trying again may help
+            ├── StoreAwayError        the database: nothing of the open transaction is promised
+            └── BusAwayError          the bus
 
 Every message is one sentence that says what was wrong, the value that was got, and the next step.
 """
@@ -68,8 +71,20 @@ class PromotionError(RefusedError):
 
 
 class StateError(AlphaloopError):
-    """A store holds something that it should not."""
+    """What a store or a bus keeps is not what it should be, or cannot be reached."""
 
 
 class DivergenceError(StateError):
     """A replay came to another decision than the journal holds."""
+
+
+class AwayError(StateError):
+    """A server or a disk cannot be used right now; the same call may succeed later."""
+
+
+class StoreAwayError(AwayError):
+    """The database does not answer, is locked, or its disk is full; the open transaction is to be given again."""
+
+
+class BusAwayError(AwayError):
+    """The bus does not answer."""

@@ -1,0 +1,128 @@
+"""The embedded bus: one process, one event loop, no server."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Self
+
+from alphaloop.bus.contract import DEFAULT_CAPACITY, Delivery
+from alphaloop.bus.mailbox import Mailbox
+from alphaloop.core.clock import Clock, SystemClock, to_ns
+from alphaloop.core.errors import BusAwayError
+
+
+@dataclass
+class MemoryHub:
+    """What several `MemoryBus` objects of one process have in common; dies with the process."""
+
+    values: dict[str, tuple[bytes, int | None]] = field(default_factory=dict)
+    sets: dict[str, set[str]] = field(default_factory=dict)
+    listeners: dict[str, list[Mailbox]] = field(default_factory=dict)
+
+
+class MemoryBus:
+    """A `Bus` in memory.
+
+    Parameters
+    ----------
+    hub : MemoryHub, optional
+        To share with other buses of this process; a fresh one without it.
+    clock : Clock, optional
+        Decides when a value's time is over.
+    """
+
+    def __init__(self, hub: MemoryHub | None = None, clock: Clock | None = None) -> None:
+        self._hub = hub if hub is not None else MemoryHub()
+        self._clock = clock or SystemClock()
+        self._mailboxes: list[Mailbox] = []
+        self._closed = False
+
+    async def publish(self, channel: str, body: bytes) -> None:
+        """Send `body` to everybody who listens to `channel` now."""
+        self._require_open()
+        delivery = Delivery(channel, bytes(body))
+        for mailbox in self._hub.listeners.get(channel, ()):
+            mailbox.put(delivery)
+
+    @asynccontextmanager
+    async def subscribe(self, *channels: str, capacity: int = DEFAULT_CAPACITY) -> AsyncIterator[Mailbox]:
+        """Listen to `channels`; once entered, everything published from then on arrives."""
+        self._require_open()
+        mailbox = Mailbox("memory://", channels, capacity)
+        for channel in channels:
+            self._hub.listeners.setdefault(channel, []).append(mailbox)
+        self._mailboxes.append(mailbox)
+        try:
+            yield mailbox
+        finally:
+            self._forget(mailbox)
+
+    async def get(self, key: str) -> bytes | None:
+        """Read a value, None if there is none or its time is over."""
+        self._require_open()
+        value, until_ns = self._hub.values.get(key, (None, None))
+        if until_ns is not None and until_ns <= self._clock.now_ns():
+            del self._hub.values[key]
+            return None
+        return value
+
+    async def set(self, key: str, value: bytes, ttl_s: float | None = None) -> None:
+        """Write a value, for `ttl_s` seconds or lasting."""
+        self._require_open()
+        until_ns = None if ttl_s is None else self._clock.now_ns() + to_ns(ttl_s)
+        self._hub.values[key] = (bytes(value), until_ns)
+
+    async def delete(self, key: str) -> None:
+        """Remove a value or a whole set."""
+        self._require_open()
+        self._hub.values.pop(key, None)
+        self._hub.sets.pop(key, None)
+
+    async def set_add(self, key: str, *members: str) -> None:
+        """Put `members` into the set `key`."""
+        self._require_open()
+        self._hub.sets.setdefault(key, set()).update(members)
+
+    async def set_remove(self, key: str, *members: str) -> None:
+        """Take `members` out of the set `key`."""
+        self._require_open()
+        self._hub.sets.get(key, set()).difference_update(members)
+
+    async def set_members(self, key: str) -> frozenset[str]:
+        """Give all members of the set `key`."""
+        self._require_open()
+        return frozenset(self._hub.sets.get(key, ()))
+
+    async def check(self) -> None:
+        """Make sure that the bus is open."""
+        self._require_open()
+
+    async def close(self) -> None:
+        """End every subscription and leave."""
+        self._closed = True
+        for mailbox in list(self._mailboxes):
+            self._forget(mailbox)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    def _require_open(self) -> None:
+        if self._closed:
+            raise BusAwayError("memory://: this bus was closed; open another one")
+
+    def _forget(self, mailbox: Mailbox) -> None:
+        mailbox.end()
+        if mailbox in self._mailboxes:
+            self._mailboxes.remove(mailbox)
+        for channel, listeners in list(self._hub.listeners.items()):
+            listeners[:] = [other for other in listeners if other is not mailbox]
+            if not listeners:
+                del self._hub.listeners[channel]

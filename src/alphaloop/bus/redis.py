@@ -1,0 +1,258 @@
+"""The bus of several processes: Redis."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import redis.asyncio as client
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import AuthenticationError, ConnectionError, RedisError, ResponseError, TimeoutError
+
+from alphaloop.bus.contract import DEFAULT_CAPACITY, Delivery
+from alphaloop.bus.keepsakes import Keepsakes
+from alphaloop.bus.mailbox import Mailbox
+from alphaloop.core.addresses import redacted, scrubbed
+from alphaloop.core.clock import stopwatch
+from alphaloop.core.errors import AlphaloopError, BusAwayError, InputError, StateError
+
+logger = logging.getLogger(__name__)
+
+ANSWER_TIMEOUT_S = 5.0
+LISTEN_S = 1.0
+FIRST_PAUSE_S = 0.05
+LONGEST_PAUSE_S = 5.0
+
+T = TypeVar("T")
+
+
+class RedisBus:
+    """A `Bus` on a Redis server.
+
+    Calls are tried once: a call that fails has raised, and whether the server took it is not known. Subscriptions join
+    again by themselves, pausing longer from try to try, up to `LONGEST_PAUSE_S`. Each connection asks the server for
+    its run id before anything else is said on it; when the server is another one than before, lasting values and sets
+    are written to it first. A watch looks once per `check_s`, so that this happens for a bus that is idle, too.
+
+    Parameters
+    ----------
+    url : str
+        ``redis://``, ``rediss://`` or ``unix://``; a password in it is never shown.
+    check_s : float
+        Seconds between two looks of the watch.
+
+    Raises
+    ------
+    InputError
+        If the URL cannot be understood.
+    """
+
+    def __init__(self, url: str, *, check_s: float = 1.0) -> None:
+        self._url = url
+        self._place = redacted(url)
+        self._check_s = check_s
+        self._keepsakes = Keepsakes()
+        self._renewal = asyncio.Lock()
+        self._server_id: str | None = None
+        self._away_since: float | None = None
+        self._watch: asyncio.Task[None] | None = None
+        self._mailboxes: set[Mailbox] = set()
+        self._closed = False
+        try:
+            self._client = client.Redis.from_url(
+                url,
+                protocol=2,
+                retry=Retry(NoBackoff(), 0),
+                socket_timeout=ANSWER_TIMEOUT_S,
+                socket_connect_timeout=ANSWER_TIMEOUT_S,
+                socket_keepalive=True,
+                health_check_interval=10,
+                redis_connect_func=self._greet,
+            )
+        except ValueError as error:
+            reason = scrubbed(str(error), url)
+            raise InputError(f"{self._place}: not a URL of Redis ({reason}); write redis://HOST:PORT/DB") from None
+
+    async def publish(self, channel: str, body: bytes) -> None:
+        """Send `body` to everybody who listens to `channel` now."""
+        await self._call(lambda: self._client.publish(channel, body))
+
+    @asynccontextmanager
+    async def subscribe(self, *channels: str, capacity: int = DEFAULT_CAPACITY) -> AsyncIterator[Mailbox]:
+        """Listen to `channels`; once entered, everything published from then on arrives."""
+        mailbox = Mailbox(self._place, channels, capacity)
+        listener = await self._call(lambda: self._join(channels))
+        reader = asyncio.create_task(self._listen(listener, channels, mailbox))
+        self._mailboxes.add(mailbox)
+        try:
+            yield mailbox
+        finally:
+            self._mailboxes.discard(mailbox)
+            mailbox.end()
+            await _ended(reader)
+
+    async def get(self, key: str) -> bytes | None:
+        """Read a value, None if there is none or its time is over."""
+        value = await self._call(lambda: self._client.get(key))
+        return None if value is None else bytes(value)
+
+    async def set(self, key: str, value: bytes, ttl_s: float | None = None) -> None:
+        """Write a value, for `ttl_s` seconds or lasting."""
+        lifetime_ms = None if ttl_s is None else max(1, round(ttl_s * 1000))
+        await self._call(lambda: self._client.set(key, value, px=lifetime_ms))
+        self._keepsakes.set(key, value if ttl_s is None else None)
+
+    async def delete(self, key: str) -> None:
+        """Remove a value or a whole set."""
+        await self._call(lambda: self._client.delete(key))
+        self._keepsakes.delete(key)
+
+    async def set_add(self, key: str, *members: str) -> None:
+        """Put `members` into the set `key`."""
+        if members:
+            await self._call(lambda: self._client.sadd(key, *members))
+            self._keepsakes.add(key, members)
+
+    async def set_remove(self, key: str, *members: str) -> None:
+        """Take `members` out of the set `key`."""
+        if members:
+            await self._call(lambda: self._client.srem(key, *members))
+            self._keepsakes.remove(key, members)
+
+    async def set_members(self, key: str) -> frozenset[str]:
+        """Give all members of the set `key`."""
+        return frozenset(member.decode() for member in await self._call(lambda: self._client.smembers(key)))
+
+    async def check(self) -> None:
+        """Make sure that the server answers."""
+        await self._call(lambda: self._client.ping())
+
+    async def close(self) -> None:
+        """End every subscription and leave."""
+        self._closed = True
+        for mailbox in self._mailboxes:
+            mailbox.end()
+        if self._watch is not None:
+            await _ended(self._watch)
+        await self._client.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def _call(self, ask: Callable[[], Awaitable[Any]]) -> Any:
+        if self._closed:
+            raise BusAwayError(f"{self._place}: this bus was closed; open another one")
+        if self._watch is None:
+            self._watch = asyncio.create_task(self._look())
+        try:
+            return await ask()
+        except (RedisError, OSError) as error:
+            raise self._translated(error) from None
+
+    def _translated(self, error: Exception) -> AlphaloopError:
+        reason = scrubbed(str(error), self._url)
+        if isinstance(error, AuthenticationError):
+            return InputError(f"{self._place}: Redis refuses ({reason}); give the right user and password in the URL")
+        if isinstance(error, ConnectionError | TimeoutError | OSError):
+            self._note_away(reason)
+            return BusAwayError(f"{self._place}: Redis does not answer ({reason}); try again later")
+        if isinstance(error, ResponseError) and not reason.startswith("WRONGTYPE"):
+            return BusAwayError(f"{self._place}: Redis cannot do this now ({reason}); mend the server and try again")
+        return StateError(f"{self._place}: Redis holds something else under this key ({reason}); use another database")
+
+    def _note_away(self, reason: str) -> None:
+        if self._away_since is None:
+            self._away_since = stopwatch()
+            logger.warning("%s: Redis does not answer (%s); messages are lost until it does", self._place, reason)
+
+    async def _greet(self, connection: Any) -> None:
+        """Prepare a new connection, and the server if it is a new one."""
+        await connection.on_connect()
+        async with self._renewal:
+            about = await _ask(connection, ("INFO", "server"))
+            server_id = about.partition(b"run_id:")[2].split(maxsplit=1)[0].decode()
+            if self._server_id not in (None, server_id):
+                commands = self._keepsakes.commands()
+                for command in commands:
+                    await _ask(connection, command)
+                logger.warning(
+                    "%s: Redis was started anew; %d lasting key(s) were written again", self._place, len(commands)
+                )
+            self._server_id = server_id
+        if self._away_since is not None:
+            logger.warning("%s: Redis answers again after %.1f s", self._place, stopwatch() - self._away_since)
+            self._away_since = None
+
+    async def _look(self) -> None:
+        while True:
+            await asyncio.sleep(self._check_s)
+            try:
+                await self._client.ping()
+            except (RedisError, OSError) as error:
+                self._note_away(scrubbed(str(error), self._url))
+
+    async def _join(self, channels: tuple[str, ...]) -> Any:
+        listener = self._client.pubsub()
+        try:
+            await listener.subscribe(*channels)
+            for _ in channels:
+                await listener.get_message(timeout=ANSWER_TIMEOUT_S)
+        except BaseException:
+            await _left(listener)
+            raise
+        return listener
+
+    async def _listen(self, listener: Any, channels: tuple[str, ...], mailbox: Mailbox) -> None:
+        try:
+            while True:
+                try:
+                    message = await listener.get_message(timeout=LISTEN_S)
+                except (RedisError, OSError) as error:
+                    self._note_away(scrubbed(str(error), self._url))
+                    mailbox.interrupted()
+                    await _left(listener)
+                    listener = await self._rejoin(channels)
+                    continue
+                if message is not None and message["type"] == "message":
+                    mailbox.put(Delivery(message["channel"].decode(), message["data"]))
+        finally:
+            await _left(listener)
+
+    async def _rejoin(self, channels: tuple[str, ...]) -> Any:
+        pause_s = FIRST_PAUSE_S
+        while True:
+            try:
+                listener = await self._join(channels)
+            except (RedisError, OSError):
+                await asyncio.sleep(pause_s)
+                pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+            else:
+                logger.warning(
+                    "%s: listening to %s again; what was sent meanwhile is lost", self._place, ", ".join(channels)
+                )
+                return listener
+
+
+async def _ask(connection: Any, command: tuple[Any, ...]) -> Any:
+    await connection.send_command(*command, check_health=False)
+    return await connection.read_response()
+
+
+async def _left(listener: Any) -> None:
+    await listener.aclose()
+
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
