@@ -1,0 +1,75 @@
+"""Everything that was recorded, in the order in which it became known."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from alphaloop.core.errors import DataError
+from alphaloop.markets.pumpfun.events import AnyEvent
+from alphaloop.markets.pumpfun.recording.frames import read_log
+from alphaloop.markets.pumpfun.recording.segments import list_segments, read_segment
+from alphaloop.markets.pumpfun.recording.wal import log_files
+from alphaloop.markets.pumpfun.wire.decode import DamagedRecord, Other, decode
+from alphaloop.markets.pumpfun.wire.records import Record
+
+
+def read_records(folder: Path | str, first_ns: int | None = None, last_ns: int | None = None) -> Iterator[Record]:
+    """Yield the records known from `first_ns` to `last_ns`, both included, each once, in order.
+
+    A recording that is being written can be read; the answer is what was on disk when reading began.
+
+    Raises
+    ------
+    DataError
+        If the folder holds no recording, or a file of it is damaged.
+    """
+    place = Path(folder)
+    if not place.is_dir():
+        raise DataError(f"{place} is not a folder with a recording; give the folder that the collector wrote")
+    # The log before the list of segments: a log that is sealed in between is then seen twice, and filtered, never lost.
+    waiting = _logged(place)
+    segments = list_segments(place)
+    sealed_ns = segments[-1].last_ns if segments else -1
+    for segment in segments:
+        if (first_ns is None or segment.last_ns >= first_ns) and (last_ns is None or segment.first_ns <= last_ns):
+            yield from read_segment(segment, first_ns, last_ns)
+    for record in waiting:
+        if last_ns is not None and record.known_ns > last_ns:
+            return
+        if record.known_ns > sealed_ns and (first_ns is None or record.known_ns >= first_ns):
+            yield record
+
+
+def read_events(path: Path | str, refused: Callable[[DamagedRecord], None] | None = None) -> Iterator[AnyEvent]:
+    """Yield the typed events of a recording, in order.
+
+    Records that are no input of any book are left out. A damaged one goes to `refused`, if given, and is left out.
+
+    Raises
+    ------
+    DamagedRecord
+        At a damaged record, if `refused` is not given.
+    DataError
+        If `path` cannot be read.
+    """
+    for record in read_records(path):
+        try:
+            event = decode(record)
+        except DamagedRecord as damage:
+            if refused is None:
+                raise
+            refused(damage)
+            continue
+        if event is not None and not isinstance(event, Other):
+            yield event
+
+
+def _logged(folder: Path) -> list[Record]:
+    found: list[Record] = []
+    for path in log_files(folder):
+        try:
+            found += read_log(path).records
+        except FileNotFoundError:  # sealed since it was listed
+            continue
+    return found
