@@ -1,0 +1,196 @@
+"""What is known of one token: its curve, its buyers, and its trades of the last minutes."""
+
+from __future__ import annotations
+
+from typing import Final, TypeAlias
+
+import msgspec
+
+from alphaloop.core.clock import NS_PER_S
+from alphaloop.markets.pumpfun.curve.reserves import START, SUPPLY
+from alphaloop.markets.pumpfun.events import LAMPORTS_PER_SOL, UNITS_PER_TOKEN, Trade
+
+SHORT_NS: Final = 60 * NS_PER_S
+LONG_NS: Final = 300 * NS_PER_S
+_TRIM: Final = 32
+
+Mark: TypeAlias = tuple[int, bool, int, str, int, float]
+"""A trade in the window: known_ns, is_buy, lamports, wallet; distinct buyers and price (SOL per token) before it."""
+
+
+class Flow(msgspec.Struct, frozen=True, gc=False):
+    """What a token's trades were in the windows ``(now - 60 s, now]`` and ``(now - 300 s, now]``.
+
+    Parameters
+    ----------
+    buys_60s, sells_60s, buys_300s, sells_300s : int
+        Number of trades.
+    net_60s : int
+        Lamports of buys minus lamports of sells, fees excluded.
+    new_buyers_60s : int
+        Wallets whose first buy of this token lies in the window.
+    price_60s_ago : float
+        SOL per token just before the first trade in the window; the present price if there is none.
+    """
+
+    buys_60s: int
+    sells_60s: int
+    net_60s: int
+    buys_300s: int
+    sells_300s: int
+    new_buyers_60s: int
+    price_60s_ago: float
+
+
+class TokenState(msgspec.Struct, gc=False):
+    """One token.
+
+    Attributes
+    ----------
+    mint, creator : str
+        `creator` is the newest that an event named; empty if none did.
+    first_ns, created_ns, last_ns, completed_ns : int
+        Known time of the first event seen, the creation, the newest trade and the completion; 0 where there was none.
+    from_birth : bool
+        Whether the creation was the first event seen, so that no buyer is missing.
+    supply, for_sale : int
+        Base units in existence, and for sale on the curve at birth.
+    virtual_sol, virtual_token, real_sol, real_token : int
+        Reserves after the newest event: lamports and base units.
+    price, peak_price : float
+        SOL per token, now and at its highest after any trade.
+    trades : int
+        Number of trades seen.
+    buyers : dict of int
+        Rank of each wallet's first buy, 1 for the first buyer.
+    window : list of Mark
+        Trades of the last 300 s and some older ones that are not trimmed yet, oldest first.
+    long_from, short_from : int
+        Where in `window` the last 300 s and the last 60 s before the newest trade begin.
+    buys_60s, sells_60s, net_60s, buys_300s, sells_300s : int
+        Totals over those parts of the window.
+    """
+
+    mint: str
+    first_ns: int
+    creator: str = ""
+    created_ns: int = 0
+    last_ns: int = 0
+    completed_ns: int = 0
+    from_birth: bool = False
+    mayhem: bool = False
+    supply: int = SUPPLY
+    for_sale: int = START.real_token
+    virtual_sol: int = START.virtual_sol
+    virtual_token: int = START.virtual_token
+    real_sol: int = START.real_sol
+    real_token: int = START.real_token
+    price: float = START.price
+    peak_price: float = START.price
+    trades: int = 0
+    buyers: dict[str, int] = {}
+    window: list[Mark] = []
+    long_from: int = 0
+    short_from: int = 0
+    buys_60s: int = 0
+    sells_60s: int = 0
+    net_60s: int = 0
+    buys_300s: int = 0
+    sells_300s: int = 0
+
+    def take(self, trade: Trade) -> None:
+        """Take in the token's next trade."""
+        known_ns, wallet, is_buy, lamports = trade.known_ns, trade.wallet, trade.is_buy, trade.sol_amount
+        buyers, window = self.buyers, self.window
+        if window:
+            self.slide(known_ns)
+        window.append((known_ns, is_buy, lamports, wallet, len(buyers), self.price))
+        if is_buy:
+            if wallet not in buyers:
+                buyers[wallet] = len(buyers) + 1
+            self.buys_60s += 1
+            self.buys_300s += 1
+            self.net_60s += lamports
+        else:
+            self.sells_60s += 1
+            self.sells_300s += 1
+            self.net_60s -= lamports
+        self.virtual_sol = virtual_sol = trade.virtual_sol
+        self.virtual_token = virtual_token = trade.virtual_token
+        self.real_sol, self.real_token = trade.real_sol, trade.real_token
+        self.price = price = (virtual_sol / LAMPORTS_PER_SOL) / (virtual_token / UNITS_PER_TOKEN)
+        if price > self.peak_price:
+            self.peak_price = price
+        self.last_ns = known_ns
+        self.trades += 1
+        if trade.creator:
+            self.creator = trade.creator
+
+    def slide(self, now_ns: int) -> None:
+        """Let the trades go that are no longer inside the windows ending at `now_ns`."""
+        window = self.window
+        at, buys, sells, net = _leaving(window, self.short_from, now_ns - SHORT_NS)
+        self.short_from = at
+        self.buys_60s -= buys
+        self.sells_60s -= sells
+        self.net_60s -= net
+        at, buys, sells, _ = _leaving(window, self.long_from, now_ns - LONG_NS)
+        self.buys_300s -= buys
+        self.sells_300s -= sells
+        if at > _TRIM and 2 * at > len(window):
+            del window[:at]
+            self.short_from -= at
+            at = 0
+        self.long_from = at
+
+    def flow(self, now_ns: int) -> Flow:
+        """Read the windows that end at `now_ns`, which is not before the newest trade; changes nothing."""
+        window = self.window
+        at, buys, sells, net = _leaving(window, self.short_from, now_ns - SHORT_NS)
+        _, old_buys, old_sells, _ = _leaving(window, self.long_from, now_ns - LONG_NS)
+        known, price = (window[at][4], window[at][5]) if at < len(window) else (len(self.buyers), self.price)
+        return Flow(
+            self.buys_60s - buys,
+            self.sells_60s - sells,
+            self.net_60s - net,
+            self.buys_300s - old_buys,
+            self.sells_300s - old_sells,
+            len(self.buyers) - known,
+            price,
+        )
+
+    def since(self, cut_ns: int) -> list[Mark]:
+        """List the trades known after `cut_ns`, oldest first; `cut_ns` is at most 300 s before the newest trade."""
+        start = self.short_from if cut_ns >= self.last_ns - SHORT_NS else self.long_from
+        at, _, _, _ = _leaving(self.window, start, cut_ns)
+        return self.window[at:]
+
+    @property
+    def progress(self) -> float:
+        """Share of the tokens for sale that are sold, 0 to 1; 1 once the curve is complete."""
+        if self.completed_ns:
+            return 1.0
+        return min(1.0, max(0.0, 1.0 - self.real_token / self.for_sale))
+
+    @property
+    def market_cap_sol(self) -> float:
+        """SOL that the whole supply is worth at the present price."""
+        return self.price * (self.supply / UNITS_PER_TOKEN)
+
+
+def _leaving(window: list[Mark], start: int, cut_ns: int) -> tuple[int, int, int, int]:
+    """Find the first trade known after `cut_ns`, and total up buys, sells and net lamports from `start` to it."""
+    at, end = start, len(window)
+    buys = sells = net = 0
+    while at < end:
+        known_ns, is_buy, lamports, _, _, _ = window[at]
+        if known_ns > cut_ns:
+            break
+        if is_buy:
+            buys += 1
+            net += lamports
+        else:
+            sells += 1
+            net -= lamports
+        at += 1
+    return at, buys, sells, net

@@ -1,0 +1,301 @@
+"""Curve state, price, velocity and buyers of every token.
+
+Features (`TokenBook.features`); windows are half-open in known time, ``(now - w, now]``:
+
+================  ==================================================================================  ==============
+name              meaning                                                                             unit
+================  ==================================================================================  ==============
+buys_60s          buys in 60 s                                                                        trades
+sells_60s         sells in 60 s                                                                       trades
+buys_300s         buys in 300 s                                                                       trades
+sells_300s        sells in 300 s                                                                      trades
+velocity          buys_60s by the minutes, at most one, at least `velocity_floor_s`, that the token   buys per minute
+                  has existed
+unique_buyers     distinct wallets that ever bought on the curve                                      wallets
+sol_net_60s       buys minus sells in 60 s, fees excluded                                             SOL
+buy_sell_ratio    (buys_300s + 1) / (sells_300s + 1): finite also without a sell                      1
+virtual_sol       virtual SOL reserve after the newest trade                                          SOL
+market_cap_sol    price x supply                                                                      SOL
+================  ==================================================================================  ==============
+
+All are missing for a token that was never seen. The counts of a window, and what is made of them, are missing while
+the window reaches back before the first event of the recording, unless the token's creation was seen. Distinct buyers
+and buy ranks are missing where the creation was not seen, because earlier buyers are not known.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import ClassVar, Final
+
+import msgspec
+from pydantic import Field, model_validator
+
+from alphaloop.core.clock import NS_PER_S, to_ns
+from alphaloop.core.errors import FeatureError
+from alphaloop.core.settings import Settings
+from alphaloop.markets.pumpfun.books.expiry import Expiry
+from alphaloop.markets.pumpfun.books.token_state import LONG_NS, SHORT_NS, TokenState
+from alphaloop.markets.pumpfun.curve.reserves import Reserves
+from alphaloop.markets.pumpfun.events import LAMPORTS_PER_SOL, AnyEvent, Complete, Create, Trade
+
+FEATURES: Final = (
+    "buys_60s",
+    "sells_60s",
+    "buys_300s",
+    "sells_300s",
+    "velocity",
+    "unique_buyers",
+    "sol_net_60s",
+    "buy_sell_ratio",
+    "virtual_sol",
+    "market_cap_sol",
+)
+
+
+class TokenSettings(Settings):
+    """How long tokens are kept, and the shortest time that a velocity is measured over."""
+
+    velocity_floor_s: float = Field(default=10.0, gt=0, le=60, description="a younger token counts as this old")
+    pack_after_s: int = Field(default=3_600, gt=300, description="without a trade: kept in packed form")
+    forget_after_s: int = Field(default=7 * 86_400, description="without a trade: forgotten")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> TokenSettings:
+        if self.forget_after_s <= self.pack_after_s:
+            raise ValueError(f"forget_after_s must be longer than pack_after_s = {self.pack_after_s}")
+        return self
+
+
+class _State(msgspec.Struct, gc=False):
+    started_ns: int = 0
+    foreign: int = 0
+    live: dict[str, TokenState] = {}
+    packed: dict[str, bytes] = {}
+    expiry: Expiry = msgspec.field(default_factory=Expiry)
+
+
+class TokenBook:
+    """Every token of the last days.
+
+    A token without a trade for `pack_after_s` is kept as the MessagePack form of its state, without its window, which
+    is empty by then: the next trade, or a question, unpacks exactly what was packed. Without a trade for
+    `forget_after_s` it is forgotten, and what trades after that is a token whose creation was not seen; that is part
+    of what the features mean, and the same in every replay.
+
+    Coins that are not priced in SOL are counted in `foreign` and otherwise ignored.
+    """
+
+    name: ClassVar[str] = "tokens"
+    every_s: int | None = 60
+
+    def __init__(self, settings: TokenSettings | None = None) -> None:
+        self.settings = settings or TokenSettings()
+        self._pack_ns = self.settings.pack_after_s * NS_PER_S
+        self._forget_ns = self.settings.forget_after_s * NS_PER_S
+        self._floor_ns = to_ns(self.settings.velocity_floor_s)
+        self._pack = msgspec.msgpack.Encoder()
+        self._unpack = msgspec.msgpack.Decoder(TokenState)
+        self._take_over(_State())
+
+    def _take_over(self, state: _State) -> None:
+        self._state, self._live, self._packed = state, state.live, state.packed
+
+    def update(self, event: AnyEvent) -> None:
+        """Take in an event."""
+        if not self._state.started_ns:
+            self._state.started_ns = event.known_ns
+        if isinstance(event, Trade):
+            if event.quote_mint:
+                self._state.foreign += 1
+            else:
+                (self._live.get(event.mint) or self._awake(event.mint, event.known_ns)).take(event)
+        elif isinstance(event, Create):
+            self._create(event)
+        elif isinstance(event, Complete):
+            self._complete(event)
+
+    def _create(self, event: Create) -> None:
+        if event.quote_mint:
+            self._state.foreign += 1
+            return
+        known = self.get(event.mint) is not None
+        state = self._awake(event.mint, event.known_ns)
+        state.created_ns = state.created_ns or event.known_ns
+        state.creator, state.mayhem, state.supply = event.creator, event.mayhem, event.supply or state.supply
+        state.for_sale = event.real_token or state.for_sale
+        if known:
+            return
+        state.from_birth = True
+        reserves = Reserves(event.virtual_token, event.virtual_sol, event.real_token, 0)
+        state.virtual_token, state.virtual_sol = reserves.virtual_token, reserves.virtual_sol
+        state.real_token, state.real_sol = reserves.real_token, 0
+        state.price = state.peak_price = reserves.price
+
+    def _complete(self, event: Complete) -> None:
+        if event.quote_mint:
+            self._state.foreign += 1
+            return
+        self._awake(event.mint, event.known_ns).completed_ns = event.known_ns
+
+    def _awake(self, mint: str, known_ns: int) -> TokenState:
+        """Give the live state of a token: as it is, unpacked, or new."""
+        state = self._live.get(mint)
+        if state is None:
+            packed = self._packed.pop(mint, None)
+            state = TokenState(mint, known_ns) if packed is None else self._unpack.decode(packed)
+            self._live[mint] = state
+            self._state.expiry.add(mint, known_ns + self._pack_ns)
+        return state
+
+    def run(self, now_ns: int) -> None:
+        """Pack the tokens that went quiet and forget those that stayed so."""
+        expiry = self._state.expiry
+        for mint in expiry.take(now_ns):
+            state = self._live.get(mint)
+            if state is not None:
+                quiet_ns = max(state.last_ns, state.created_ns, state.completed_ns, state.first_ns)
+                if quiet_ns + self._pack_ns > now_ns:
+                    expiry.add(mint, quiet_ns + self._pack_ns)
+                    continue
+                state.slide(now_ns)
+                state.window, state.long_from, state.short_from = [], 0, 0
+                del self._live[mint]
+                self._packed[mint] = self._pack.encode(state)
+                expiry.add(mint, quiet_ns + self._forget_ns)
+            elif mint in self._packed:
+                state = self._unpack.decode(self._packed[mint])
+                quiet_ns = max(state.last_ns, state.created_ns, state.completed_ns, state.first_ns)
+                if quiet_ns + self._forget_ns <= now_ns:
+                    del self._packed[mint]
+
+    def get(self, mint: str) -> TokenState | None:
+        """Give the state of a token, None if it is not known; read it, do not change it."""
+        state = self._live.get(mint)
+        if state is None and mint in self._packed:
+            return self._unpack.decode(self._packed[mint])
+        return state
+
+    def curve(self, mint: str) -> Reserves | None:
+        """Give the reserves after the newest event of a token, None if it is not known."""
+        state = self.get(mint)
+        if state is None:
+            return None
+        return Reserves(state.virtual_token, state.virtual_sol, state.real_token, state.real_sol)
+
+    def progress(self, mint: str) -> float:
+        """Share of the tokens for sale that are sold, 0 to 1; NaN if the token is not known."""
+        state = self.get(mint)
+        return math.nan if state is None else state.progress
+
+    def age_s(self, mint: str, now_ns: int) -> float:
+        """Seconds since the creation was known; NaN if it was not seen."""
+        state = self.get(mint)
+        return math.nan if state is None or not state.created_ns else (now_ns - state.created_ns) / NS_PER_S
+
+    def buy_rank(self, mint: str, wallet: str) -> float:
+        """Place of a wallet's first buy among the token's distinct buyers, 1 for the first.
+
+        NaN if the wallet did not buy or the token's creation was not seen.
+        """
+        state = self.get(mint)
+        if state is None or not state.from_birth:
+            return math.nan
+        return float(state.buyers.get(wallet, math.nan))
+
+    def recent_buyers(self, mint: str, seconds: float, now_ns: int) -> dict[str, int]:
+        """Wallets that bought in ``(now - seconds, now]``, in the order of their first buy there, with their lamports.
+
+        Raises
+        ------
+        FeatureError
+            If `seconds` is above 300, the longest window kept.
+        """
+        if seconds > LONG_NS / NS_PER_S:
+            raise FeatureError(f"recent_buyers keeps 300 seconds, got {seconds}; ask for at most 300")
+        state = self.get(mint)
+        found: dict[str, int] = {}
+        if state is not None:
+            for _, is_buy, lamports, wallet, _, _ in state.since(now_ns - to_ns(seconds)):
+                if is_buy:
+                    found[wallet] = found.get(wallet, 0) + lamports
+        return found
+
+    def features(self, mint: str, now_ns: int) -> dict[str, float]:
+        """The ten token-state features of the module's table; `now_ns` is not before the newest trade."""
+        state = self.get(mint)
+        if state is None:
+            return dict.fromkeys(FEATURES, math.nan)
+        flow = state.flow(now_ns)
+        history_ns = now_ns - self._state.started_ns
+        short = 1.0 if state.from_birth or history_ns >= SHORT_NS else math.nan
+        long = 1.0 if state.from_birth or history_ns >= LONG_NS else math.nan
+        return {
+            "buys_60s": flow.buys_60s * short,
+            "sells_60s": flow.sells_60s * short,
+            "buys_300s": flow.buys_300s * long,
+            "sells_300s": flow.sells_300s * long,
+            "velocity": flow.buys_60s * short / self._minutes(state, now_ns),
+            "unique_buyers": float(len(state.buyers)) if state.from_birth else math.nan,
+            "sol_net_60s": flow.net_60s / LAMPORTS_PER_SOL * short,
+            "buy_sell_ratio": (flow.buys_300s + 1) / (flow.sells_300s + 1) * long,
+            "virtual_sol": state.virtual_sol / LAMPORTS_PER_SOL,
+            "market_cap_sol": state.market_cap_sol,
+        }
+
+    def _minutes(self, state: TokenState, now_ns: int) -> float:
+        """Minutes of the last one in which the token existed."""
+        if not state.from_birth:
+            return 1.0
+        return min(SHORT_NS, max(self._floor_ns, now_ns - state.created_ns)) / SHORT_NS
+
+    def live(self, mint: str, now_ns: int) -> dict[str, str | int | float | bool]:
+        """Give the present curve state for the bus channel ``token:<mint>``; empty if the token is not known.
+
+        Amounts are integers (lamports, base units); `price` is SOL per token; `unique_buyers` counts the buyers seen.
+        """
+        state = self.get(mint)
+        if state is None:
+            return {}
+        flow = state.flow(now_ns)
+        return {
+            "mint": mint,
+            "known_ns": now_ns,
+            "last_trade_ns": state.last_ns,
+            "created_ns": state.created_ns,
+            "creator": state.creator,
+            "virtual_sol": state.virtual_sol,
+            "virtual_token": state.virtual_token,
+            "real_sol": state.real_sol,
+            "real_token": state.real_token,
+            "price": state.price,
+            "peak_price": state.peak_price,
+            "market_cap_sol": state.market_cap_sol,
+            "progress": state.progress,
+            "complete": bool(state.completed_ns),
+            "mayhem": state.mayhem,
+            "trades": state.trades,
+            "unique_buyers": len(state.buyers),
+            "buys_60s": flow.buys_60s,
+            "sells_60s": flow.sells_60s,
+            "buys_300s": flow.buys_300s,
+            "sells_300s": flow.sells_300s,
+            "sol_net_60s": flow.net_60s / LAMPORTS_PER_SOL,
+        }
+
+    @property
+    def foreign(self) -> int:
+        """Number of events of coins that are not priced in SOL."""
+        return self._state.foreign
+
+    def counts(self) -> dict[str, int]:
+        """Tokens held, live and packed."""
+        return {"live": len(self._live), "packed": len(self._packed)}
+
+    def save(self) -> bytes:
+        """Give the whole state."""
+        return self._pack.encode(self._state)
+
+    def restore(self, state: bytes) -> None:
+        """Take over a state that `save` gave."""
+        self._take_over(msgspec.msgpack.decode(state, type=_State))
