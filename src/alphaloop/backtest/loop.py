@@ -37,7 +37,7 @@ def replay(
     due. `Session.step` changes nothing at any other time, so leaving it out is not an approximation.
     """
     engine = session.engine
-    active, step, dispatch = session.active, session.step, session.dispatch
+    active, step, dispatch, glance = session.active, session.step, session.dispatch, session.glance
     touched: list[BarRow] = []
     signals: list[Signal] = []
     now = -1
@@ -46,14 +46,15 @@ def replay(
         progress("backtest", first, len(feed))
         for offset, (bar, side) in enumerate(zip(feed.rows(first, last), sides[first:last], strict=True), first):
             if bar[2] != now:
-                if touched or signals or now >= engine.wake_ns:
+                if signals or now >= engine.wake_ns or (touched and not (len(touched) == 1 and glance(touched[0]))):
                     clock.ns = now
                     intents = step(now, touched, signals)
                     if intents:
                         dispatch(intents)
-                    touched = []
                     if signals:
                         signals = []
+                if touched:
+                    touched = []
                 now = bar[2]
             if active and bar[0] in active:
                 touched.append(bar)

@@ -6,6 +6,7 @@ knows came through its methods, so a journal replayed through them gives the sam
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -49,7 +50,8 @@ class Engine:
         self.plan = plan
         self.ledger = Ledger(to_nano(plan.initial_cash))
         self.breakers = BreakerPanel(plan.breakers, plan.initial_cash)
-        self.curve = EquityCurve(plan.initial_cash, keep_points)
+        drawdown = plan.breakers.daily_drawdown
+        self.curve = EquityCurve(plan.initial_cash, keep_points, 1.0 - drawdown if drawdown else -math.inf)
         self.positions: dict[str, Position] = {}
         self.orders: dict[int, OrderState] = {}
         self.skipped: dict[str, int] = {}
@@ -103,10 +105,19 @@ class Engine:
         equity = self._cash
         for position in self.positions.values():
             equity += position.units * position.last
-        curve = self.curve
-        curve.mark(now_ns, equity)
-        if equity <= curve.day_peak * self.breakers.day_floor:
-            self.breakers.trip(curve.day_end_ns)
+        self.curve.mark(now_ns, equity)
+
+    def value(self, bar: BarRow) -> bool:
+        """Do `on_bar` and `mark` for a bar at which neither venue nor timer acts; False, and nothing, with a trail."""
+        if self._trails:
+            return False
+        position = self.positions[bar[0]]
+        position.last = close = bar[6]
+        if len(self.positions) == 1:
+            self.curve.mark(bar[2], self._cash + position.units * close)
+        else:
+            self.mark(bar[2])
+        return True
 
     def on_timer(self, now_ns: int) -> list[Order]:
         """Exit orders of positions whose time is up."""
@@ -137,7 +148,7 @@ class Engine:
             return "cool_down"
         if self.plan.exits.need_atr and not 0.0 < signal.atr < float("inf"):
             return "no_atr"
-        return self.breakers.reason(now_ns, self.curve.equity, len(self.positions))
+        return self.breakers.reason(now_ns, self.curve, len(self.positions))
 
     def _enter(self, now_ns: int, signal: Signal) -> Order | None:
         exits = self.plan.exits

@@ -14,6 +14,7 @@ from alphaloop.features import FeatureSet
 from alphaloop.trading.plan import Plan
 
 ATR = "atr"
+EVENTS = "events"
 
 
 @dataclass(frozen=True)
@@ -46,8 +47,14 @@ class Setup:
         RecipeError
             If the plan is not usable, or needs an ATR that the contract cannot compute.
         ModelCompatibilityError
-            If the feature graph is not the one that the model was trained on.
+            If the feature graph is not the one that the model was trained on, or no graph at all but one of a market
+            whose features come from events.
         """
+        if contract.feature_graph.get("kind") == EVENTS:
+            raise ModelCompatibilityError(
+                f"artifact {contract.name!r} reads its features from the events of market {contract.market!r}, "
+                "which no series of bars can give; trade it with that market's own trader"
+            )
         plan = plan or Plan.parse(contract.trading, f"trading plan of artifact {contract.name!r}")
         features = FeatureSet.from_dict(contract.feature_graph)
         if features.hash != contract.feature_set_hash or tuple(features.names) != contract.feature_names:
