@@ -1,7 +1,8 @@
 """What an artifact promises: everything about a model that is not its weights.
 
-The contract is `metadata.json` inside the artifact. It is plain data: whoever can read JSON can read it in ten years.
-Fields are only ever added, with a default; a change that an old reader would misunderstand raises `FORMAT_VERSION`.
+The contract is `metadata.json` (or `NAME_metadata.json`) of the artifact. It is plain data: whoever can read JSON can
+read it in ten years. Fields are only ever added, with a default; a change that an old reader would misunderstand raises
+`FORMAT_VERSION`.
 """
 
 from __future__ import annotations
@@ -105,7 +106,8 @@ class Contract(Settings):
         Columns of the graph's input, in order.
     feature_graph, context_graph : dict
         `FeatureSet.to_dict()` of the model's features and, if any, of the context that brackets need: the trading side
-        computes them without any file of the user.
+        computes them without any file of the user. With ``"kind": "events"`` it is no graph but the description of
+        features that a market reads from its books at an event.
     warm_up_rows : int
         Rows per symbol before the features may be trusted.
     scores : dict

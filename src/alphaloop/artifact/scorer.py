@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alphaloop.artifact.contract import Contract
-from alphaloop.artifact.folder import MODEL, decode
+from alphaloop.artifact.folder import decode, graph_name
 from alphaloop.artifact.manifest import unseal
 from alphaloop.artifact.session import Session, open_session
 from alphaloop.core.errors import ModelCompatibilityError
@@ -62,7 +62,8 @@ class Scorer:
         path = Path(folder)
         sealed = unseal(path)
         contract = decode(sealed, str(path))
-        scorer = cls(sealed.id, contract, sealed.files[MODEL], f"{path}: {MODEL}")
+        graph = graph_name(sealed, str(path))
+        scorer = cls(sealed.id, contract, sealed.files[graph], f"{path}: {graph}")
         if verify:
             scorer.verify_golden(str(path))
         return scorer
