@@ -17,7 +17,15 @@ SCORES = ("pr_auc", "base_rate", "roc_auc", "brier", "log_loss", "ece")
 
 def train(
     recipe: Annotated[str, typer.Argument(metavar="RECIPE", help="A shipped recipe by name, or a TOML file.")],
-    data: Annotated[Path, typer.Option("--data", help="Bars: Parquet, CSV (also gzip) or Feather.")],
+    data: Annotated[
+        str,
+        typer.Option(
+            "--data",
+            metavar="FILE|FOLDER|URL",
+            help="What the market learns from. Bars: Parquet, CSV (also gzip) or Feather. Pump.fun: sqlite:///FILE, "
+            "postgresql://..., or a folder of Parquet tables.",
+        ),
+    ],
     trials: Annotated[int | None, typer.Option("--trials", min=0, help="Trials of the study; 0 trains once.")] = None,
     assignments: Annotated[
         list[str] | None,
@@ -40,13 +48,13 @@ def train(
         from alphaloop.core.extras import require
 
         require("learn", "lightgbm", "optuna", "onnx", "sklearn", "plotly", "jinja2")
-        from alphaloop.markets.catalog import find_recipe, trainer
+        from alphaloop.markets.catalog import find_recipe, recipe_kind, trainer
         from alphaloop.training.recipe import load_recipe
 
         overrides = list(assignments or [])
         overrides += [_override("tuning.trials", trials)] if trials is not None else []
         overrides += [_override("dataset.timezone", timezone)] if timezone is not None else []
-        settings = load_recipe(find_recipe(recipe), overrides)
+        settings = load_recipe(find_recipe(recipe), overrides, recipe_kind)
         with progress_bar(as_json) as progress:
             run_training = trainer(settings.market)
             run = run_training(settings, data, out=out, registry=registry, audit_s=audit_s, progress=progress)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, Protocol
 
 from alphaloop import markets
@@ -22,7 +23,7 @@ from alphaloop.core.settings import nearest
 
 if TYPE_CHECKING:
     from alphaloop.features import FeatureSet
-    from alphaloop.training.recipe import Recipe
+    from alphaloop.training.recipe import Procedure
 
 
 @dataclass(frozen=True)
@@ -61,9 +62,12 @@ class Trainer(Protocol):
     """``run_training`` of a market's module ``pipeline``."""
 
     def __call__(
-        self, recipe: Recipe, data: Path, *, out: Path | None, registry: Path, audit_s: float, progress: Progress
+        self, recipe: Any, data: Path | str, *, out: Path | None, registry: Path, audit_s: float, progress: Progress
     ) -> TrainingRun:
-        """Train from a recipe and a file; the artifact becomes a candidate of the registry."""
+        """Train from a recipe of the market's kind and a file, folder or database, as the market reads it.
+
+        The artifact becomes a candidate of the registry.
+        """
         ...
 
 
@@ -172,8 +176,26 @@ def trainer(market: str) -> Trainer:
     RecipeError
         If no such market is installed, or it does not train from recipes.
     """
+    run: Trainer = _pipeline(market).run_training
+    return run
+
+
+def recipe_kind(market: str) -> type[Procedure]:
+    """What a market's recipes may say: ``RECIPE`` of its module ``pipeline``, or a recipe for bars.
+
+    Raises
+    ------
+    RecipeError
+        As `trainer`.
+    """
+    from alphaloop.training.recipe import Recipe
+
+    kind: type[Procedure] = getattr(_pipeline(market), "RECIPE", Recipe)
+    return kind
+
+
+def _pipeline(market: str) -> ModuleType:
     module = f"{markets.__name__}.{market}.pipeline"
     if market not in market_names() or find_spec(module) is None:
         raise RecipeError(f"key 'market' is {market!r}, which is not installed; {nearest(market, market_names())}")
-    run: Trainer = import_module(module).run_training
-    return run
+    return import_module(module)

@@ -30,7 +30,7 @@ from alphaloop.training.export import to_onnx
 from alphaloop.training.hard_rows import hard_rows
 from alphaloop.training.parity import ParityEvidence, gate
 from alphaloop.training.readiness import check_parts
-from alphaloop.training.recipe import Recipe
+from alphaloop.training.recipe import Procedure
 from alphaloop.training.reference import golden_rows, library_versions, reference_distribution
 from alphaloop.training.threshold import Threshold, choose_threshold, confidence_of, settle
 from alphaloop.training.trained import Scores, Trained
@@ -41,7 +41,7 @@ from alphaloop.training.tuning import Search, tune, warm_start
 def train(
     dataset: Dataset,
     split: Split,
-    recipe: Recipe,
+    recipe: Procedure,
     *,
     out: Path | None = None,
     start: Mapping[str, Any] | None = None,
@@ -94,7 +94,7 @@ class _Line:
         self,
         dataset: Dataset,
         split: Split,
-        recipe: Recipe,
+        recipe: Procedure,
         out: Path | None,
         start: Mapping[str, Any] | None,
         progress: Progress,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, TypeVar, overload
 
 from pydantic import Field, field_validator, model_validator
 
@@ -131,18 +131,17 @@ class EvaluationSettings(Settings):
     resamples: int = Field(default=500, ge=20, le=100_000)
 
 
-class Recipe(Settings):
-    """Everything that decides what a training run does.
+class Procedure(Settings):
+    """How a model is made from rows, whatever the rows are: what all recipes share and all that the factory reads.
 
-    `trading` is passed on as it is; the trading plan checks it when the artifact is assembled.
+    A market whose rows are no series of bars adds its own tables to this, such as its kinds of label, and says so by
+    the name ``RECIPE`` in its module ``pipeline``. `trading` is passed on as it is; the trading plan checks it when the
+    artifact is assembled.
     """
 
     name: str = Field(min_length=1, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
-    market: str = "bars"
+    market: str
     seed: int = Field(default=0, ge=0, lt=2**31)
-    dataset: DatasetSettings = DatasetSettings()
-    features: FeatureSettings = FeatureSettings()
-    label: LabelSettings = LabelSettings()
     split: SplitSettings = SplitSettings()
     estimator: EstimatorSettings = EstimatorSettings()
     baselines: BaselineSettings = BaselineSettings()
@@ -163,7 +162,30 @@ class Recipe(Settings):
         return self
 
 
-def load_recipe(path: Path | str, overrides: Sequence[str] = ()) -> Recipe:
+class Recipe(Procedure):
+    """Everything that decides what a training run on a series of bars does."""
+
+    market: str = "bars"
+    dataset: DatasetSettings = DatasetSettings()
+    features: FeatureSettings = FeatureSettings()
+    label: LabelSettings = LabelSettings()
+
+
+AnyRecipe = TypeVar("AnyRecipe", bound=Procedure)
+KindOf = Callable[[str], type[AnyRecipe]]
+
+
+@overload
+def load_recipe(path: Path | str, overrides: Sequence[str] = ()) -> Recipe: ...
+
+
+@overload
+def load_recipe(path: Path | str, overrides: Sequence[str], kind_of: KindOf[AnyRecipe]) -> AnyRecipe: ...
+
+
+def load_recipe(
+    path: Path | str, overrides: Sequence[str] = (), kind_of: KindOf[Any] = lambda market: Recipe
+) -> Procedure:
     """Read a recipe from a TOML file, apply ``a.b=value`` overrides, and check every key and value.
 
     Parameters
@@ -172,6 +194,8 @@ def load_recipe(path: Path | str, overrides: Sequence[str] = ()) -> Recipe:
         The TOML file.
     overrides
         Each ``dotted.key=value``; the value in TOML's syntax, where a bare word is a string.
+    kind_of
+        Kind of recipe that a market reads, by the market's name; `Recipe` for all if absent.
 
     Raises
     ------
@@ -188,10 +212,19 @@ def load_recipe(path: Path | str, overrides: Sequence[str] = ()) -> Recipe:
         raise RecipeError(f"{path}: not valid TOML: {error}; correct it and run again") from None
     for override in overrides:
         _apply(values, override)
-    return parse_recipe(values, path.name)
+    market = values.get("market", Recipe.model_fields["market"].default)
+    return parse_recipe(values, path.name, kind_of(market) if isinstance(market, str) else Recipe)
 
 
-def parse_recipe(values: Mapping[str, Any], source: str) -> Recipe:
+@overload
+def parse_recipe(values: Mapping[str, Any], source: str) -> Recipe: ...
+
+
+@overload
+def parse_recipe(values: Mapping[str, Any], source: str, kind: type[AnyRecipe]) -> AnyRecipe: ...
+
+
+def parse_recipe(values: Mapping[str, Any], source: str, kind: type[Procedure] = Recipe) -> Procedure:
     """Build a recipe from plain values, the estimator's own parameters included; `source` names it in errors.
 
     Raises
@@ -201,7 +234,7 @@ def parse_recipe(values: Mapping[str, Any], source: str) -> Recipe:
     """
     from alphaloop.models.catalog import parameters_of
 
-    recipe = Recipe.parse(values, source)
+    recipe = kind.parse(values, source)
     settings = parameters_of(recipe.estimator.kind)
     settings.parse(recipe.estimator.parameters, source, at="estimator.parameters")
     return recipe

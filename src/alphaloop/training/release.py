@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from alphaloop.artifact.contract import (
     CalibrationEntry,
@@ -21,10 +21,68 @@ from alphaloop.artifact.golden import Golden
 from alphaloop.core.clock import NS_PER_S, iso
 from alphaloop.dataset.parts import Split
 from alphaloop.dataset.table import Dataset
-from alphaloop.features import FeatureSet
-from alphaloop.labels.base import Label
-from alphaloop.training.recipe import Recipe
+from alphaloop.training.recipe import Procedure
 from alphaloop.training.trained import Trained
+
+
+class Column(Protocol):
+    """One feature, as far as a contract names it."""
+
+    @property
+    def name(self) -> str:
+        """Unique in its set."""
+        ...
+
+    @property
+    def family(self) -> str:
+        """The group it belongs to."""
+        ...
+
+    @property
+    def unit(self) -> str:
+        """What it is measured in."""
+        ...
+
+
+class ColumnSet(Protocol):
+    """A feature set, as far as a contract names it: expressions over a series, or a market's own readings."""
+
+    @property
+    def features(self) -> Sequence[Column]:
+        """The features, in order."""
+        ...
+
+    @property
+    def hash(self) -> str:
+        """Identity of the set."""
+        ...
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give everything there is to know, as plain data."""
+        ...
+
+
+class Question(Protocol):
+    """A label, as far as a contract names it."""
+
+    @property
+    def name(self) -> str:
+        """Kind of label."""
+        ...
+
+    @property
+    def hash(self) -> str:
+        """Identity of the label."""
+        ...
+
+    @property
+    def horizon_s(self) -> float:
+        """Longest time from decision to resolution, in seconds."""
+        ...
+
+    def model_dump(self, *, mode: str = ...) -> dict[str, Any]:
+        """Give the settings as plain data."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -33,6 +91,8 @@ class Origin:
 
     Attributes
     ----------
+    step_ns
+        Length of one bar; None where rows are events.
     files
         ``{name: sha256}`` of the data.
     trading
@@ -43,13 +103,13 @@ class Origin:
         When the contract is made.
     """
 
-    recipe: Recipe
-    feature_set: FeatureSet
-    context: FeatureSet | None
-    label: Label
+    recipe: Procedure
+    feature_set: ColumnSet
+    context: ColumnSet | None
+    label: Question
     dataset: Dataset
     split: Split
-    step_ns: int
+    step_ns: int | None
     warm_up_rows: int
     files: Mapping[str, str]
     trading: Mapping[str, Any]
@@ -111,5 +171,5 @@ def _dataset(origin: Origin) -> DatasetEntry:
         files=tuple(FileEntry(name=name, sha256=sha256) for name, sha256 in origin.files.items()),
         rows={part: len(taken) for part, taken in origin.split.parts().items()},
         symbols=origin.dataset.symbols,
-        step_s=origin.step_ns / NS_PER_S,
+        step_s=origin.step_ns / NS_PER_S if origin.step_ns else None,
     )

@@ -80,7 +80,7 @@ class BarsRun:
 
 def run_training(
     recipe: Recipe,
-    data: Path,
+    data: Path | str,
     *,
     out: Path | None,
     registry: Path,
@@ -114,7 +114,7 @@ def run_training(
         If the exported graph is not the model; no artifact is written then.
     """
     clock = clock or SystemClock()
-    bars = read(recipe, data)
+    bars = read(recipe, Path(data))
     recipe = _concrete(recipe, bars.step_ns / NS_PER_S)
     shelf = Registry(registry, clock)
     ingredients = prepare(recipe, bars, progress)
