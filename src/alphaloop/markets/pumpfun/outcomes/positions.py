@@ -94,6 +94,7 @@ class Position(msgspec.Struct):
             signal_id=self.signal_id,
             kind=self.kind,
             horizon_s=horizon_s,
+            price=self.price,
             entry_price=self._entry_price(),
             entry_known_ns=self.entry_ns or None,
             raw_multiple=None if missing else raw,

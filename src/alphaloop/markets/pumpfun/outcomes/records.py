@@ -20,6 +20,8 @@ class Outcome(msgspec.Struct, frozen=True, gc=False, kw_only=True):
         The signal; "signal" or "genesis".
     horizon_s : int
         Length of the interval in seconds.
+    price : float
+        SOL per token at the signal; `raw_multiple` counts from here.
     entry_price : float or None
         SOL per token that the entry cost, all fees and network costs of the round trip included; None if no entry was
         possible.
@@ -50,6 +52,7 @@ class Outcome(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     signal_id: str
     kind: str
     horizon_s: int
+    price: float
     entry_price: float | None
     entry_known_ns: int | None
     raw_multiple: float | None
