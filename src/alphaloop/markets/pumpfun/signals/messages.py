@@ -109,25 +109,37 @@ class AntiSignalMessage(Message, frozen=True, kw_only=True, rename="camel"):
 
 
 class TokenState(Message, frozen=True, kw_only=True, rename="camel"):
-    """Live state of a curve; reserves are lamports and base units."""
+    """Live state of a curve after its newest event; amounts are lamports and base units, `price` is SOL per token."""
 
-    event_ns: int
-    price: Number
+    last_trade_ns: int
+    created_ns: int
+    creator: str
+    price: float
+    peak_price: float
     virtual_sol: int
     virtual_token: int
     real_sol: int
     real_token: int
-    progress: Number = None
-    market_cap_sol: Number = None
-    complete: bool = False
+    progress: Number
+    market_cap_sol: Number
+    complete: bool
+    mayhem: bool
+    trades: int
+    unique_buyers: int
+    buys_60s: int
+    sells_60s: int
+    buys_300s: int
+    sells_300s: int
+    sol_net_60s: float
 
 
 class Graduation(Message, frozen=True, kw_only=True, rename="camel"):
-    """A curve is sold out; `volume` is the SOL it traded, buys and sells."""
+    """A curve is sold out, having raised `raised_sol`; `symbol` is empty where the token is older than a day."""
 
     event_ns: int
     symbol: str
-    volume: Number = None
+    creator: str
+    raised_sol: Number
 
 
 class Regime(Message, frozen=True, kw_only=True, rename="camel"):
@@ -171,6 +183,11 @@ _envelopes: Final = msgspec.json.Decoder(_Envelope)
 def encode(message: Message) -> bytes:
     """One message as JSON."""
     return _encoder.encode({"type": _NAMES[type(message)], "v": VERSION, "data": message})
+
+
+def envelope(message: Message) -> dict[str, Any]:
+    """One message as plain data, for a JSON column."""
+    return {"type": _NAMES[type(message)], "v": VERSION, "data": msgspec.to_builtins(message)}
 
 
 def decode(body: bytes) -> Any:

@@ -1,0 +1,71 @@
+"""The live state of curves on the bus, at a bounded rate that is counted in known time."""
+
+from __future__ import annotations
+
+import msgspec
+
+from alphaloop.core.clock import NS_PER_S
+from alphaloop.markets.pumpfun.emissions import Emission, Publish
+from alphaloop.markets.pumpfun.schedule import NEVER_NS, next_multiple
+from alphaloop.markets.pumpfun.shelf import Shelf
+from alphaloop.markets.pumpfun.signals.messages import TokenState, encode
+from alphaloop.markets.pumpfun.signals.settings import LiveSettings
+
+
+class _State(msgspec.Struct):
+    due_ns: int = NEVER_NS
+    changed: dict[str, bool] = {}
+
+
+class LiveStates:
+    """Tells ``token:<mint>`` after a trade: the first of a period at once, the last of it when the period ends.
+
+    Periods are `token_every_s` long and end at whole multiples of that since the epoch. So a reader is never further
+    behind than one period, no token is told more than twice in one, and a replay tells the same states. Memory: one
+    entry for each token that traded in the current period.
+    """
+
+    def __init__(self, settings: LiveSettings, shelf: Shelf, out: list[Emission]) -> None:
+        self.settings, self.shelf, self.out = settings, shelf, out
+        self._every_ns = settings.token_every_s * NS_PER_S
+        self._state = _State()
+
+    @property
+    def due_ns(self) -> int:
+        """When the current period ends."""
+        return self._state.due_ns
+
+    def changed(self, mint: str, known_ns: int) -> None:
+        """Note an event of a token."""
+        if not self._every_ns:
+            return
+        state = self._state
+        if mint in state.changed:
+            state.changed[mint] = True
+            return
+        state.changed[mint] = False
+        if state.due_ns == NEVER_NS:
+            state.due_ns = next_multiple(known_ns, self._every_ns)
+        self._tell(mint, known_ns)
+
+    def fire(self, due_ns: int) -> None:
+        """End a period."""
+        changed = self._state.changed
+        self._state = _State()
+        for mint, again in changed.items():
+            if again:
+                self._tell(mint, due_ns)
+
+    def _tell(self, mint: str, now_ns: int) -> None:
+        live = self.shelf.tokens.live(mint, now_ns)
+        if live:
+            message = TokenState(token_mint=mint, **{key: value for key, value in live.items() if key != "mint"})
+            self.out.append(Publish(f"token:{mint}", encode(message), self.settings.token_keep_s))
+
+    def save(self) -> bytes:
+        """Give the whole state."""
+        return msgspec.msgpack.encode(self._state)
+
+    def restore(self, state: bytes) -> None:
+        """Take over a state that `save` gave."""
+        self._state = msgspec.msgpack.decode(state, type=_State)
