@@ -5,11 +5,12 @@ Exit codes, the same for every command: 0 success, 1 a defect of ours, 2 bad inp
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import Annotated
 
 import typer
 
-from alphaloop.cli import audit, data, demo, features, models, output, trade, train
+from alphaloop.cli import audit, data, demo, features, models, output, pumpfun, trade, train
 
 app = typer.Typer(
     name="alphaloop",
@@ -27,6 +28,8 @@ app.command(name="train")(train.train)
 app.command(name="backtest")(trade.backtest)
 app.command(name="trade")(trade.trade)
 app.add_typer(models.app, name="models", help="Candidates, champions, and what was live when.")
+if find_spec("alphaloop.markets.pumpfun"):  # a market whose folder is gone takes its commands with it
+    app.add_typer(pumpfun.app, name="pumpfun", help="What happened on Pump.fun, from the chain's own bytes.")
 
 
 def _version(wanted: bool) -> None:

@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import msgspec
+
+from alphaloop.core.clock import NS_PER_S
 from alphaloop.core.errors import DataError
 from alphaloop.markets.pumpfun.events import AnyEvent
 from alphaloop.markets.pumpfun.recording.frames import read_log
 from alphaloop.markets.pumpfun.recording.segments import list_segments, read_segment
 from alphaloop.markets.pumpfun.recording.wal import log_files
-from alphaloop.markets.pumpfun.wire.decode import DamagedRecord, Other, decode
+from alphaloop.markets.pumpfun.wire.decode import DamagedRecord, Other, decode, fields
+from alphaloop.markets.pumpfun.wire.documents import read_scans
 from alphaloop.markets.pumpfun.wire.records import Record
 
 
@@ -42,7 +46,10 @@ def read_records(folder: Path | str, first_ns: int | None = None, last_ns: int |
 
 
 def read_events(path: Path | str, refused: Callable[[DamagedRecord], None] | None = None) -> Iterator[AnyEvent]:
-    """Yield the typed events of a recording, in order.
+    """Yield the typed events of a recording, or of a file of notifications or transactions, in order.
+
+    Such a file does not say when its events became known: they are taken as known when their block was made, each at
+    least a nanosecond after the one before it in the file.
 
     Records that are no input of any book are left out. A damaged one goes to `refused`, if given, and is left out.
 
@@ -53,7 +60,7 @@ def read_events(path: Path | str, refused: Callable[[DamagedRecord], None] | Non
     DataError
         If `path` cannot be read.
     """
-    for record in read_records(path):
+    for record in read_records(path) if Path(path).is_dir() else file_records(Path(path)):
         try:
             event = decode(record)
         except DamagedRecord as damage:
@@ -63,6 +70,29 @@ def read_events(path: Path | str, refused: Callable[[DamagedRecord], None] | Non
             continue
         if event is not None and not isinstance(event, Other):
             yield event
+
+
+def file_records(path: Path) -> Iterator[Record]:
+    """Yield the records in a file of notifications or transactions, in its order, known when their block was made.
+
+    Raises
+    ------
+    DataError
+        If the file cannot be read.
+    """
+    last_ns = 0
+    for scan in read_scans(path):
+        for record in scan.records:
+            last_ns = max(last_ns + 1, _block_ns(record, scan.block_time_s))
+            yield msgspec.structs.replace(record, known_ns=last_ns)
+
+
+def _block_ns(record: Record, block_time_s: int | None) -> int:
+    try:
+        timestamp = fields(record.data).fields.get("timestamp", block_time_s)
+    except DamagedRecord:  # told where it is decoded
+        timestamp = block_time_s
+    return 0 if timestamp is None else int(timestamp) * NS_PER_S
 
 
 def _logged(folder: Path) -> list[Record]:
