@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
+
+from alphaloop.core.errors import DataError
 
 
 class Outcome(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -67,6 +70,23 @@ class Outcome(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     resolved_ns: int
     observed: bool
     reason: str
+
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any]) -> Outcome:
+        """Read the columns of ``signal_outcomes``; others are left aside.
+
+        Raises
+        ------
+        DataError
+            If a column is missing or of another type.
+        """
+        try:
+            return msgspec.convert({name: row[name] for name in cls.__struct_fields__}, cls)
+        except (KeyError, msgspec.ValidationError) as error:
+            raise DataError(
+                f"outcome of signal {row.get('signal_id')!r} cannot be read ({error}); "
+                "collect it again with this version"
+            ) from None
 
     def to_row(self) -> dict[str, Any]:
         """Give the columns of ``signal_outcomes``."""
