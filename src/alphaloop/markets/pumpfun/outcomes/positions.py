@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from alphaloop.core.clock import NS_PER_S, iso
-from alphaloop.markets.pumpfun.curve.quotes import QuoteError, buy_exact_in
+from alphaloop.markets.pumpfun.curve.quotes import COMPLETE, QuoteError, buy_exact_in
 from alphaloop.markets.pumpfun.events import LAMPORTS_PER_SOL, UNITS_PER_TOKEN
 from alphaloop.markets.pumpfun.outcomes.prices import CURVE, POOL, Market
 from alphaloop.markets.pumpfun.outcomes.records import Outcome
@@ -57,7 +57,8 @@ class Position(msgspec.Struct):
             try:
                 quote = buy_exact_in(market.curve, round(settings.size_sol * LAMPORTS_PER_SOL), settings.fees)
             except QuoteError as error:
-                self.refused = f"no entry: {error}"
+                complete = error.code == COMPLETE
+                self.refused = f"no entry: {'the curve was complete' if complete else 'too little was left to buy'}"
             else:
                 self.entry_ns, self.tokens = due_ns, quote.token_amount
                 self.cost = quote.total + round(settings.network_sol * LAMPORTS_PER_SOL)

@@ -41,7 +41,7 @@ class Answer:
 
 
 class Reach(Settings):
-    """Does the position reach a multiple of its cost within the horizon?
+    """Whether the position reaches a multiple of its cost within the horizon.
 
     `measure` "tradable" asks for net proceeds after an entry with latency, fees and network costs; "raw" asks for the
     price alone, which nobody could have had.
@@ -86,7 +86,7 @@ class Reach(Settings):
 
 
 class DeadSoon(Settings):
-    """Is there no meaningful upside left?
+    """Whether there is no meaningful upside left.
 
     Yes if the token goes without a trade for the time that counts as death within `silent_within_s`; or if within the
     horizon no sale would have paid `peak_below` times the cost and a sale at its end pays less than `end_below` times
@@ -160,13 +160,6 @@ def _less_one(multiple: float | None) -> float:
 
 
 def _kind_of_reason(reason: str) -> str:
-    """Cut times and numbers off a reason, so that rows can be counted by it."""
-    for mark, kind in (
-        ("no entry", reason),
-        ("graduated", "graduated, and no trade of the pool was recorded"),
-        ("not everything was seen", "not everything was seen"),
-        ("the recording ends", "the recording ends"),
-    ):
-        if reason.startswith(mark):
-            return kind
-    return reason
+    """Cut times off a reason, so that rows can be counted by it."""
+    kinds = ("graduated", "not everything was seen", "the recording ends")
+    return next((kind for kind in kinds if reason.startswith(kind)), reason)
