@@ -5,8 +5,8 @@ What a caller may rely on, in memory as in SQLite and in PostgreSQL:
 - **All or nothing.** Each call is one transaction, or part of the one that `Records.transaction` opens. After it
   returns its content survives a crash of the process and of the machine (in memory: nothing survives the process).
 - **Values come back as they were given**: integers exactly, floats to the bit, bytes, JSON with its order of keys.
-  Three things no database keeps alike are made alike on the way in: a float NaN is stored as None; in text, the
-  character U+0000 and lone surrogates become U+FFFD; JSON refuses NaN.
+  What databases do not keep alike is made alike on the way in: a float NaN is stored as None and -0.0 as 0.0; in text,
+  the character U+0000 and lone surrogates become U+FFFD; JSON refuses NaN.
 - **Order is that of bytes**, for text too. In an order None comes last, whichever way the order goes.
 - **A transaction that failed takes nothing more**: any error inside it undoes all of it when it is left.
 - **The database away** (stopped, locked by another for too long, its disk full) raises `StoreAwayError`, inside a

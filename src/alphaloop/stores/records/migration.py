@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import BigInteger, Column, Connection, MetaData, Table, Text, insert, select, text
 
 from alphaloop.stores.records.schema import AddColumn, AddIndex, Change, CreateTable, DropColumn, DropIndex, Schema
-from alphaloop.stores.records.tables import column_of, index_name, table_of
+from alphaloop.stores.records.tables import column_of, index_name, key_of
 
 # Chosen once; every release must lock under the same number.
 MIGRATION_LOCK = 4_021_559_113
@@ -64,7 +62,6 @@ def _apply(operations: Operations, change: Change) -> None:
 
 def _create(operations: Operations, change: CreateTable) -> None:
     spec = change.table
-    parts: list[Any] = [*table_of(spec).constraints]
-    operations.create_table(spec.name, *(column_of(column) for column in spec.columns), *(c.copy() for c in parts))
+    operations.create_table(spec.name, *(column_of(column) for column in spec.columns), key_of(spec))
     for columns in spec.indexes:
         operations.create_index(index_name(spec.name, columns), spec.name, list(columns))

@@ -81,14 +81,9 @@ class SqlRecords:
             fresh = [stored_row(spec, row) for row in rows]
             if not fresh:
                 return 0
-            insert = _INSERTS[connection.dialect.name](target)
-            if conflict == "ignore":
-                insert = insert.on_conflict_do_nothing(index_elements=list(spec.key))
-            elif conflict == "replace":
-                others = {name: insert.excluded[name] for name in spec.by_name if name not in spec.key}
-                insert = insert.on_conflict_do_update(index_elements=list(spec.key), set_=others)
+            insert = _insertion(_INSERTS[connection.dialect.name](target), spec, conflict)
             try:
-                return connection.execute(insert, fresh).rowcount
+                return connection.execute(insert, fresh, execution_options={"preserve_rowcount": True}).rowcount
             except IntegrityError as error:
                 detail = scrubbed(str(error.orig), self._place.url)
                 raise already_there(self._place.name, table, f"one of these keys ({detail})") from None
@@ -200,3 +195,13 @@ class SqlRecords:
         if found is None:
             raise undeclared(self._place.name, name)
         return found
+
+
+def _insertion(insert: Any, spec: TableSpec, conflict: Conflict) -> Any:
+    if conflict == "error":
+        return insert
+    if conflict == "ignore":
+        return insert.on_conflict_do_nothing(index_elements=list(spec.key))
+    changed = [name for name in spec.by_name if name not in spec.key] or spec.key
+    values = {name: insert.excluded[name] for name in changed}
+    return insert.on_conflict_do_update(index_elements=list(spec.key), set_=values)

@@ -35,6 +35,11 @@ def column_of(spec: ColumnSpec) -> Column[object]:
     return Column(spec.name, _TYPES[spec.kind], nullable=spec.nullable, autoincrement=False)
 
 
+def key_of(spec: TableSpec) -> PrimaryKeyConstraint:
+    """Give the primary key that `spec` declares."""
+    return PrimaryKeyConstraint(*spec.key, name=f"pk_{spec.name}")
+
+
 def index_name(table: str, columns: tuple[str, ...]) -> str:
     """Give the name of the index over `columns`, as PostgreSQL can hold it."""
     return f"ix_{table}_{'_'.join(columns)}"[:63]
@@ -46,7 +51,7 @@ def table_of(spec: TableSpec, metadata: MetaData | None = None) -> Table:
         spec.name,
         metadata if metadata is not None else MetaData(),
         *(column_of(column) for column in spec.columns),
-        PrimaryKeyConstraint(*spec.key, name=f"pk_{spec.name}"),
+        key_of(spec),
     )
     for columns in spec.indexes:
         Index(index_name(spec.name, columns), *(table.c[name] for name in columns))

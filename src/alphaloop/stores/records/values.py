@@ -34,7 +34,8 @@ def _float(value: Any) -> float | None:
     if isinstance(value, str | bytes):
         raise TypeError
     number = float(value)
-    return None if math.isnan(number) else number
+    # SQLite keeps no sign of zero, so nobody does.
+    return None if math.isnan(number) else number + 0.0
 
 
 def _bool(value: Any) -> bool:
