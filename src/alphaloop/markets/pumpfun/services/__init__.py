@@ -1,0 +1,1 @@
+"""The pipeline's process: what runs in it, and how often."""
