@@ -1,0 +1,218 @@
+"""How fast the worth of following a wallet fades: by eight delays, the best one and the half-life.
+
+For an entry of a followed wallet at time t, a follower that comes d seconds later buys at the price in force at t +
+d. What is left to it is ``ln(highest price in [t + d, t + horizon_s] / price at t + d)``, at least 0. The delays d
+are `delays_s`; each wallet's mean over its entries is its decay curve. The price is that of the curve; a coin that
+left it keeps its last one.
+
+Computed once in `every_s` for the wallets with a newly resolved entry, from `min_entries` of them on:
+
+- best follow delay: the delay with the most left, the shortest one of equals; NaN where nothing is left at any;
+- half-life: the delay at which half of what is left at the first delay remains, linear between the delays; the last
+  delay where that is not reached (then it is that or longer), NaN where nothing is left even at the first.
+
+Followed are the tracked wallets and those with an alpha. Of one coin, `max_open` entries are watched at a time;
+further ones are not measured. An entry's watch goes when it is resolved, a coin's prices with its last watch, a
+wallet's curve when the wallet book forgets the wallet.
+"""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+from typing import ClassVar, Self
+
+import msgspec
+from pydantic import Field, model_validator
+
+from alphaloop.core.clock import NS_PER_S
+from alphaloop.core.settings import Settings
+from alphaloop.markets.pumpfun.books.agenda import Agenda
+from alphaloop.markets.pumpfun.books.alpha import AlphaBook
+from alphaloop.markets.pumpfun.books.discovery import DiscoveryBook
+from alphaloop.markets.pumpfun.books.peaks_since import Peaks
+from alphaloop.markets.pumpfun.books.roster import Step
+from alphaloop.markets.pumpfun.books.stateful import StatefulBook
+from alphaloop.markets.pumpfun.books.wallets import WalletBook
+from alphaloop.markets.pumpfun.events import AnyEvent, Trade
+
+
+class DecaySettings(Settings):
+    """The delays and the horizon."""
+
+    every_s: int = Field(default=3600, ge=1, description="seconds between two rounds")
+    delays_s: tuple[int, ...] = Field(
+        default=(0, 5, 15, 30, 60, 120, 300, 600), min_length=2, description="seconds after the entry, rising"
+    )
+    horizon_s: int = Field(default=1800, ge=1, description="seconds after the entry within which the price is followed")
+    min_entries: int = Field(default=5, ge=1, description="resolved entries from which a wallet has a decay")
+    max_open: int = Field(default=64, ge=1, description="entries of one coin that are watched at a time")
+
+    @model_validator(mode="after")
+    def _rising(self) -> Self:
+        if not all(a < b for a, b in pairwise((-1, *self.delays_s, self.horizon_s))):
+            raise ValueError(f"delays_s must rise from 0 or more and end before horizon_s, got {self.delays_s}")
+        return self
+
+
+class Watch(msgspec.Struct, array_like=True, gc=False):
+    """An entry of a followed wallet, and the prices at the delays that are over."""
+
+    number: int
+    entered_ns: int
+    prices: list[float]
+
+
+class Watched(msgspec.Struct, array_like=True, gc=False):
+    """A coin with entries that are watched, oldest first; `next_ns` is the first moment at which one needs a look."""
+
+    price: float
+    next_ns: int
+    peaks: Peaks = msgspec.field(default_factory=Peaks)
+    open: list[Watch] = []
+
+
+class Curve(msgspec.Struct, array_like=True, gc=False):
+    """A wallet's resolved entries, the sum of what was left at each delay, and what the last round made of them."""
+
+    entries: int
+    left: list[float]
+    best_delay_s: float = math.nan
+    half_life_s: float = math.nan
+
+
+class DecayState(msgspec.Struct):
+    """What `DecayBook` knows."""
+
+    coins: dict[str, Watched] = {}
+    curves: dict[int, Curve] = {}
+    changed: dict[int, None] = {}
+    fresh: list[int] = []
+    agenda: Agenda = msgspec.field(default_factory=lambda: Agenda(1))
+
+
+class DecayBook(StatefulBook[DecayState]):
+    """Decay of the followed wallets; see the module. Fed after the wallet book."""
+
+    name: ClassVar[str] = "decay"
+    form = DecayState
+
+    def __init__(
+        self,
+        wallets: WalletBook,
+        alpha: AlphaBook,
+        discovery: DiscoveryBook,
+        settings: DecaySettings | None = None,
+    ) -> None:
+        super().__init__()
+        self.settings = settings or DecaySettings()
+        self.state.agenda = Agenda(self.settings.every_s)
+        self._wallets, self._alpha, self._discovery = wallets, alpha, discovery
+        self._delays_ns = [delay * NS_PER_S for delay in self.settings.delays_s]
+        self._dues_ns = [*self._delays_ns, self.settings.horizon_s * NS_PER_S]
+        wallets.mourn(self.name)
+
+    @property
+    def every_s(self) -> int:
+        """Seconds between two rounds."""
+        return self.settings.every_s
+
+    @property
+    def fresh(self) -> list[int]:
+        """Numbers of the wallets whose decay was computed in the last round."""
+        return self.state.fresh
+
+    def curve(self, number: int) -> Curve | None:
+        """The decay of a wallet; None where no entry of it was resolved."""
+        return self.state.curves.get(number)
+
+    def update(self, event: AnyEvent) -> None:
+        """Take in an event; only trades on the curve matter."""
+        if not isinstance(event, Trade):
+            return
+        step = self._wallets.step
+        if step is None:
+            return
+        watched = self.state.coins.get(event.mint)
+        if watched is not None:
+            if step.known_ns > watched.next_ns:
+                self._advance(watched, step.known_ns)
+            watched.price = step.coin.price
+            if watched.open:
+                watched.peaks.push(step.known_ns, step.coin.price)
+        if step.entry and self._followed(step):
+            self._open(step, watched)
+
+    def _followed(self, step: Step) -> bool:
+        return self._alpha.score(step.wallet.number) is not None or self._discovery.is_tracked(step.wallet.address)
+
+    def _open(self, step: Step, watched: Watched | None) -> None:
+        now, price = step.known_ns, step.coin.price
+        if watched is None:
+            watched = self.state.coins[step.coin.mint] = Watched(price, now + self._dues_ns[0])
+            self.state.agenda.add(step.coin.mint, now + self._dues_ns[-1] + 1)
+        if not watched.open:
+            watched.peaks = Peaks([now], [price])
+            watched.next_ns = now + self._dues_ns[0]
+        if len(watched.open) < self.settings.max_open:
+            watched.open.append(Watch(step.wallet.number, now, []))
+            watched.next_ns = min(watched.next_ns, now + self._dues_ns[0])
+
+    def _advance(self, watched: Watched, now_ns: int) -> None:
+        """Note the price in force at each delay that ended before `now_ns`, and resolve what is over."""
+        last, still = len(self._delays_ns), []
+        next_ns = 0
+        for watch in watched.open:
+            prices, entered = watch.prices, watch.entered_ns
+            while len(prices) < last and now_ns > entered + self._dues_ns[len(prices)]:
+                prices.append(watched.price)
+            due = entered + self._dues_ns[len(prices)]
+            if now_ns > due:
+                self._resolve(watch, watched.peaks)
+                continue
+            still.append(watch)
+            next_ns = min(next_ns, due) if next_ns else due
+        watched.open, watched.next_ns = still, next_ns
+
+    def _resolve(self, watch: Watch, peaks: Peaks) -> None:
+        curve = self.state.curves.get(watch.number)
+        if curve is None:
+            curve = self.state.curves[watch.number] = Curve(0, [0.0] * len(self._delays_ns))
+        curve.entries += 1
+        for index, (delay, price) in enumerate(zip(self._delays_ns, watch.prices, strict=True)):
+            top = peaks.since(watch.entered_ns + delay)
+            if top > price > 0:
+                curve.left[index] += math.log(top / price)
+        self.state.changed[watch.number] = None
+
+    def run(self, now_ns: int) -> None:
+        """Resolve the entries whose coin fell silent, then compute the decays that changed."""
+        for mint in self.state.agenda.due(now_ns):
+            watched = self.state.coins[mint]
+            self._advance(watched, now_ns)
+            if watched.open:
+                self.state.agenda.add(mint, watched.open[-1].entered_ns + self._dues_ns[-1] + 1)
+            else:
+                del self.state.coins[mint]
+        for number in self._wallets.take_forgotten(self.name):
+            self.state.curves.pop(number, None)
+            self.state.changed.pop(number, None)
+        changed, self.state.changed = self.state.changed, {}
+        self.state.fresh = []
+        for number in changed:
+            curve = self.state.curves[number]
+            if curve.entries >= self.settings.min_entries:
+                curve.best_delay_s, curve.half_life_s = self._summary(curve)
+                self.state.fresh.append(number)
+
+    def _summary(self, curve: Curve) -> tuple[float, float]:
+        delays, left = self.settings.delays_s, curve.left
+        best = float(delays[left.index(max(left))]) if max(left) > 0 else math.nan
+        if left[0] <= 0:
+            return best, math.nan
+        half = 0.5 * left[0]
+        for index in range(1, len(left)):
+            if left[index] <= half:
+                part = (left[index - 1] - half) / (left[index - 1] - left[index])
+                return best, delays[index - 1] + part * (delays[index] - delays[index - 1])
+        return best, float(delays[-1])
