@@ -1,35 +1,24 @@
-"""Messages on the wire: JSON objects that say their type and the version of their form.
+"""Messages on the wire: JSON objects ``{"type", "v", "data"}`` that say their type and the version of their form.
 
-A message class is a `Message` with its tag, and with the default of `v` for the one version that it speaks::
-
-    class SignalMessage(Message, frozen=True, kw_only=True, tag="signal"):
-        v: int = 1
-        mint: str
-
-Fields that a later release adds are ignored; a changed meaning is another version, refused where it is not known.
+Fields that a later release adds are ignored; a changed meaning is another version, and refused where it is not known.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Generic, TypeVar
 
 import msgspec
 
 from alphaloop.core.errors import DataError
 
-
-class Message(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
-    """The base of everything that a `Codec` carries."""
-
-    v: int = 1
+M = TypeVar("M", bound=msgspec.Struct)
 
 
-class _Head(msgspec.Struct, frozen=True):
+class _Envelope(msgspec.Struct, frozen=True):
     type: str
     v: int
-
-
-M = TypeVar("M", bound=Message)
+    data: msgspec.Raw
 
 
 class Codec(Generic[M]):
@@ -37,18 +26,26 @@ class Codec(Generic[M]):
 
     Parameters
     ----------
-    classes : message classes
-        Each with a tag and a version of its own; several versions of one tag may stand side by side.
+    types : mapping of str to message class
+        What is said as ``type`` of each class.
+    version : int
+        The one version that is spoken and understood.
     """
 
-    def __init__(self, *classes: type[M]) -> None:
+    def __init__(self, types: Mapping[str, type[M]], version: int) -> None:
+        self._version = version
+        self._names = {kind: name for name, kind in types.items()}
         self._encoder = msgspec.json.Encoder()
-        self._head = msgspec.json.Decoder(_Head)
-        self._decoders = {_form(kind): msgspec.json.Decoder(kind) for kind in classes}
+        self._envelopes = msgspec.json.Decoder(_Envelope)
+        self._decoders = {name: msgspec.json.Decoder(kind) for name, kind in types.items()}
+
+    def envelope(self, message: M) -> dict[str, Any]:
+        """Give a message as plain data, for a JSON column."""
+        return {"type": self._names[type(message)], "v": self._version, "data": msgspec.to_builtins(message)}
 
     def encode(self, message: M) -> bytes:
         """Spell a message; a float that is NaN or infinite becomes null."""
-        return self._encoder.encode(message)
+        return self._encoder.encode({"type": self._names[type(message)], "v": self._version, "data": message})
 
     def decode(self, body: bytes) -> M:
         """Read a message.
@@ -59,22 +56,15 @@ class Codec(Generic[M]):
             If `body` is no message, or one of a type or version that is not known here.
         """
         try:
-            head = self._head.decode(body)
-            decoder = self._decoders.get((head.type, head.v))
-            if decoder is not None:
-                return decoder.decode(body)
+            envelope = self._envelopes.decode(body)
+            known = envelope.v == self._version and envelope.type in self._decoders
+            if known:
+                return self._decoders[envelope.type].decode(envelope.data)
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise DataError(
-                f"message {body[:80]!r}: not readable ({error}); its sender and this reader differ"
+                f"message {bytes(body[:80])!r}: not readable ({error}); find out who publishes here"
             ) from None
-        known = ", ".join(f"{kind} {version}" for kind, version in sorted(self._decoders))
         raise DataError(
-            f"message of type {head.type!r}, version {head.v}: known here are {known}; "
-            "run the same release on both sides"
+            f"message of type {envelope.type!r}, version {envelope.v}: known here is version {self._version} of "
+            f"{', '.join(self._decoders)}; run the same release on both sides"
         )
-
-
-def _form(kind: type[Any]) -> tuple[str, int]:
-    config = kind.__struct_config__
-    version = dict(zip(reversed(kind.__struct_fields__), reversed(kind.__struct_defaults__), strict=False))["v"]
-    return str(config.tag), int(version)

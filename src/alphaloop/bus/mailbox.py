@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections import deque
 from typing import Self
 
+import structlog
+
 from alphaloop.bus.contract import Delivery
 
-logger = logging.getLogger(__name__)
+log = structlog.get_logger("alphaloop.bus")
 
 
 class Mailbox:
@@ -52,12 +53,7 @@ class Mailbox:
             self._lost += 1
             # The first loss and then each tenfold: a reader that stands still must not flood the log.
             if str(self._lost).rstrip("0") == "1":
-                logger.warning(
-                    "%s: a reader of %s is too slow; %d message(s) dropped so far",
-                    self._place,
-                    self._channels,
-                    self._lost,
-                )
+                log.warning("slow_reader", bus=self._place, channels=self._channels, dropped=self._lost)
         self._waiting.append(delivery)
         self._arrived.set()
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 import redis.asyncio as client
+import structlog
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import AuthenticationError, ConnectionError, RedisError, ResponseError, TimeoutError
@@ -21,10 +21,12 @@ from alphaloop.core.addresses import redacted, scrubbed
 from alphaloop.core.clock import stopwatch
 from alphaloop.core.errors import AlphaloopError, BusAwayError, InputError, StateError
 
-logger = logging.getLogger(__name__)
+log = structlog.get_logger("alphaloop.bus")
 
 ANSWER_TIMEOUT_S = 5.0
 LISTEN_S = 1.0
+CALLS_AT_ONCE = 8
+SUBSCRIPTIONS_AT_ONCE = 10_000
 FIRST_PAUSE_S = 0.05
 LONGEST_PAUSE_S = 5.0
 
@@ -34,8 +36,9 @@ T = TypeVar("T")
 class RedisBus:
     """A `Bus` on a Redis server.
 
-    Calls are tried once: a call that fails has raised, and whether the server took it is not known. Subscriptions join
-    again by themselves, pausing longer from try to try, up to `LONGEST_PAUSE_S`. Each connection asks the server for
+    A message is sent once: where `publish` raises, whether the server took it is not known. Other calls, which may be
+    given twice without harm, are tried again once if their connection breaks. Subscriptions join again by themselves,
+    pausing longer from try to try, up to `LONGEST_PAUSE_S`. Each connection asks the server for
     its run id before anything else is said on it; when the server is another one than before, lasting values and sets
     are written to it first. A watch looks once per `check_s`, so that this happens for a bus that is idle, too.
 
@@ -63,24 +66,28 @@ class RedisBus:
         self._watch: asyncio.Task[None] | None = None
         self._mailboxes: set[Mailbox] = set()
         self._closed = False
+        options: dict[str, Any] = {
+            "protocol": 2,
+            "retry": Retry(NoBackoff(), 0),
+            "socket_timeout": ANSWER_TIMEOUT_S,
+            "socket_connect_timeout": ANSWER_TIMEOUT_S,
+            "socket_keepalive": True,
+            "health_check_interval": 10,
+            "redis_connect_func": self._greet,
+        }
         try:
-            self._client = client.Redis.from_url(
-                url,
-                protocol=2,
-                retry=Retry(NoBackoff(), 0),
-                socket_timeout=ANSWER_TIMEOUT_S,
-                socket_connect_timeout=ANSWER_TIMEOUT_S,
-                socket_keepalive=True,
-                health_check_interval=10,
-                redis_connect_func=self._greet,
-            )
+            calls = client.BlockingConnectionPool.from_url(url, max_connections=CALLS_AT_ONCE, **options)
+            # Each subscription holds a connection of its own for as long as it lives.
+            listeners = client.ConnectionPool.from_url(url, max_connections=SUBSCRIPTIONS_AT_ONCE, **options)
         except ValueError as error:
             reason = scrubbed(str(error), url)
             raise InputError(f"{self._place}: not a URL of Redis ({reason}); write redis://HOST:PORT/DB") from None
+        self._client = client.Redis.from_pool(calls)
+        self._listeners = client.Redis.from_pool(listeners)
 
     async def publish(self, channel: str, body: bytes) -> None:
         """Send `body` to everybody who listens to `channel` now."""
-        await self._call(lambda: self._client.publish(channel, body))
+        await self._call(lambda: self._client.publish(channel, body), tries=1)
 
     @asynccontextmanager
     async def subscribe(self, *channels: str, capacity: int = DEFAULT_CAPACITY) -> AsyncIterator[Mailbox]:
@@ -140,6 +147,7 @@ class RedisBus:
         if self._watch is not None:
             await _ended(self._watch)
         await self._client.aclose()
+        await self._listeners.aclose()
 
     async def __aenter__(self) -> Self:
         return self
@@ -149,15 +157,19 @@ class RedisBus:
     ) -> None:
         await self.close()
 
-    async def _call(self, ask: Callable[[], Awaitable[Any]]) -> Any:
+    async def _call(self, ask: Callable[[], Awaitable[Any]], tries: int = 2) -> Any:
         if self._closed:
             raise BusAwayError(f"{self._place}: this bus was closed; open another one")
         if self._watch is None:
             self._watch = asyncio.create_task(self._look())
-        try:
-            return await ask()
-        except (RedisError, OSError) as error:
-            raise self._translated(error) from None
+        while True:
+            tries -= 1
+            try:
+                return await ask()
+            except (RedisError, OSError) as error:
+                # A connection may have died unnoticed since the last call; a fresh one may do.
+                if not tries or not isinstance(error, ConnectionError | OSError):
+                    raise self._translated(error) from None
 
     def _translated(self, error: Exception) -> AlphaloopError:
         reason = scrubbed(str(error), self._url)
@@ -173,7 +185,7 @@ class RedisBus:
     def _note_away(self, reason: str) -> None:
         if self._away_since is None:
             self._away_since = stopwatch()
-            logger.warning("%s: Redis does not answer (%s); messages are lost until it does", self._place, reason)
+            log.error("redis_away", bus=self._place, reason=reason, meaning="messages are lost until it answers")
 
     async def _greet(self, connection: Any) -> None:
         """Prepare a new connection, and the server if it is a new one."""
@@ -185,12 +197,10 @@ class RedisBus:
                 commands = self._keepsakes.commands()
                 for command in commands:
                     await _ask(connection, command)
-                logger.warning(
-                    "%s: Redis was started anew; %d lasting key(s) were written again", self._place, len(commands)
-                )
+                log.warning("redis_started_anew", bus=self._place, keys_written_again=len(commands))
             self._server_id = server_id
         if self._away_since is not None:
-            logger.warning("%s: Redis answers again after %.1f s", self._place, stopwatch() - self._away_since)
+            log.warning("redis_back", bus=self._place, away_s=round(stopwatch() - self._away_since, 3))
             self._away_since = None
 
     async def _look(self) -> None:
@@ -202,7 +212,7 @@ class RedisBus:
                 self._note_away(scrubbed(str(error), self._url))
 
     async def _join(self, channels: tuple[str, ...]) -> Any:
-        listener = self._client.pubsub()
+        listener = self._listeners.pubsub()
         try:
             await listener.subscribe(*channels)
             for _ in channels:
@@ -237,9 +247,7 @@ class RedisBus:
                 await asyncio.sleep(pause_s)
                 pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
             else:
-                logger.warning(
-                    "%s: listening to %s again; what was sent meanwhile is lost", self._place, ", ".join(channels)
-                )
+                log.warning("listening_again", bus=self._place, channels=channels)
                 return listener
 
 

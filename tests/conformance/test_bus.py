@@ -1,0 +1,151 @@
+"""What a bus promises, asked of memory and of a real Redis."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from alphaloop.bus import Bus, Delivery, MemoryBus, MemoryHub, open_bus
+from alphaloop.bus.contract import Subscription
+from alphaloop.core.errors import BusAwayError
+
+Story = Callable[[Bus, Bus, str], Awaitable[None]]
+
+
+@pytest.fixture(params=["memory", "redis"])
+def tell(request: pytest.FixtureRequest) -> Callable[[Story], None]:
+    """Runs a story with two buses to the same place, and a prefix of its own for every name."""
+
+    def run(story: Story) -> None:
+        async def play() -> None:
+            hub = MemoryHub()
+            url = "" if request.param == "memory" else request.getfixturevalue("redis_url")
+            async with open_bus(url) if url else MemoryBus(hub) as one, open_bus(url) if url else MemoryBus(hub) as two:
+                await asyncio.wait_for(story(one, two, f"test:{secrets.token_hex(6)}:"), 20)
+
+        asyncio.run(play())
+
+    return run
+
+
+async def take(subscription: Subscription, count: int) -> list[bytes]:
+    return [(await asyncio.wait_for(anext(subscription), 5)).body for _ in range(count)]
+
+
+def test_messages_arrive_in_order_with_their_channel(tell) -> None:
+    async def story(one: Bus, two: Bus, name: str) -> None:
+        async with two.subscribe(f"{name}a", f"{name}b") as listening:
+            for body in (b"", b"\0\xff", "☃".encode(), b"x" * 1_000_000):
+                await one.publish(f"{name}a", body)
+            await one.publish(f"{name}b", b"other")
+            assert await take(listening, 4) == [b"", b"\0\xff", "☃".encode(), b"x" * 1_000_000]
+            assert await anext(listening) == Delivery(f"{name}b", b"other")
+            assert listening.lost == 0
+            assert listening.interruptions == 0
+
+    tell(story)
+
+
+def test_everything_after_entering_arrives_and_nothing_before(tell) -> None:
+    async def story(one: Bus, two: Bus, name: str) -> None:
+        await one.publish(name, b"before")
+        async with one.subscribe(name) as mine, two.subscribe(name) as yours:
+            await two.publish(name, b"after")
+            await one.publish(f"{name}other", b"elsewhere")
+            await two.publish(name, b"last")
+            assert await take(mine, 2) == await take(yours, 2) == [b"after", b"last"]
+
+    tell(story)
+
+
+def test_a_slow_reader_loses_the_oldest_and_is_told(tell) -> None:
+    async def story(one: Bus, two: Bus, name: str) -> None:
+        async with one.subscribe(name, capacity=3) as slow, one.subscribe(name) as ready:
+            for n in range(10):
+                await two.publish(name, str(n).encode())
+            await take(ready, 10)
+            await until(lambda: slow.lost == 7)
+            assert await take(slow, 3) == [b"7", b"8", b"9"]
+
+    tell(story)
+
+
+def test_leaving_ends_a_subscription_and_closing_ends_all(tell) -> None:
+    async def story(one: Bus, two: Bus, name: str) -> None:
+        async with one.subscribe(name) as left:
+            await two.publish(name, b"1")
+            await take(left, 1)
+        assert [delivery async for delivery in left] == []
+        async with one.subscribe(name) as listening:
+            reader = asyncio.create_task(anext(listening, None))
+            await asyncio.sleep(0)
+            await one.close()
+            assert await asyncio.wait_for(reader, 5) is None
+
+    tell(story)
+
+
+def test_values(tell) -> None:
+    async def story(one: Bus, two: Bus, name: str) -> None:
+        assert await one.get(name) is None
+        await one.set(name, b"\0\xff")
+        assert await two.get(name) == b"\0\xff"
+        await two.set(name, b"")
+        assert await one.get(name) == b""
+        await one.delete(name)
+        await one.delete(name)
+        assert await two.get(name) is None
+
+    tell(story)
+
+
+def test_a_value_is_over_in_time(tell) -> None:
+    async def story(one: Bus, two: Bus, name: str) -> None:
+        await one.set(f"{name}soon", b"1", ttl_s=0.05)
+        await one.set(f"{name}late", b"1", ttl_s=60)
+        assert await two.get(f"{name}soon") == b"1"
+        await asyncio.sleep(0.2)
+        assert await two.get(f"{name}soon") is None
+        assert await two.get(f"{name}late") == b"1"
+        await one.delete(f"{name}late")
+
+    tell(story)
+
+
+def test_sets(tell) -> None:
+    async def story(one: Bus, two: Bus, name: str) -> None:
+        assert await one.set_members(name) == frozenset()
+        await one.set_add(name, "a", "☃", "a")
+        await two.set_add(name, "b")
+        await two.set_add(name)
+        assert await one.set_members(name) == {"a", "☃", "b"}
+        await two.set_remove(name, "a", "nobody")
+        await two.set_remove(name)
+        assert await one.set_members(name) == {"☃", "b"}
+        await one.delete(name)
+        assert await two.set_members(name) == frozenset()
+
+    tell(story)
+
+
+@pytest.mark.parametrize("call", [lambda b: b.publish("x", b""), lambda b: b.get("x"), lambda b: b.check()])
+def test_a_closed_bus_says_so(tell, call) -> None:
+    async def story(one: Bus, two: Bus, name: str) -> None:
+        await one.check()
+        await one.close()
+        await one.close()
+        with pytest.raises(BusAwayError, match="was closed; open another one"):
+            await call(one)
+
+    tell(story)
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    for _ in range(500):
+        if holds():
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("it never came to hold")
