@@ -23,6 +23,7 @@ from pydantic import Field
 
 from alphaloop.core.clock import NS_PER_S, to_ns
 from alphaloop.core.settings import Settings
+from alphaloop.markets.pumpfun.books.stateful import StatefulBook
 from alphaloop.markets.pumpfun.books.tokens import TokenBook
 from alphaloop.markets.pumpfun.events import AnyEvent, Trade
 
@@ -42,7 +43,7 @@ class BundleSettings(Settings):
     memory_bundles: int = Field(default=16, ge=1, description="bundles remembered of each wallet")
 
 
-class Bundle(msgspec.Struct, frozen=True, gc=False):
+class Bundle(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Wallets (at least two) that bought `mint` in the bucket from `start_ns` on; fewer than `min_wallets` score 0."""
 
     mint: str
@@ -54,13 +55,15 @@ class Bundle(msgspec.Struct, frozen=True, gc=False):
     confidence: float
 
 
-class _Company(msgspec.Struct, gc=False):
+class _Company(msgspec.Struct, array_like=True, gc=False):
     mint: str
     end_ns: int
     wallets: list[str]
 
 
-class _State(msgspec.Struct, gc=False):
+class BundleBookState(msgspec.Struct, array_like=True, gc=False):
+    """The bucket that forms, bundles by token, uncollected ones, and who stood together in which bundle."""
+
     bucket: int = -1
     forming: dict[str, dict[str, int]] = {}
     bundles: dict[str, list[Bundle]] = {}
@@ -71,7 +74,7 @@ class _State(msgspec.Struct, gc=False):
     memory: dict[str, list[int]] = {}
 
 
-class BundleBook:
+class BundleBook(StatefulBook[BundleBookState]):
     """Bundles of the last minutes by token, and who stood together in a bundle of the last day.
 
     A bucket is judged when an event of a later one arrives, and before that on demand, with the same result, because
@@ -83,25 +86,28 @@ class BundleBook:
     """
 
     name: ClassVar[str] = "bundles"
+    form = BundleBookState
 
     def __init__(self, settings: BundleSettings, tokens: TokenBook) -> None:
+        super().__init__()
         self.settings = settings
         self.every_s: int | None = settings.every_s
         self._tokens = tokens
         self._bucket_ns = to_ns(settings.bucket_s)
         self._lookback_ns = settings.lookback_s * NS_PER_S
         self._memory_ns = settings.memory_s * NS_PER_S
-        self._take_over(_State())
+        self.restored()
 
-    def _take_over(self, state: _State) -> None:
-        self._state, self._forming = state, state.forming
+    def restored(self) -> None:
+        """Take over what the state holds, for quick access."""
+        self._forming = self.state.forming
 
     def update(self, event: AnyEvent) -> None:
         """Take in an event; only buys of coins priced in SOL count."""
         if not isinstance(event, Trade) or not event.is_buy or event.quote_mint:
             return
         bucket = event.known_ns // self._bucket_ns
-        if bucket != self._state.bucket:
+        if bucket != self.state.bucket:
             self._close(bucket)
         wallets = self._forming.get(event.mint)
         if wallets is None:
@@ -111,7 +117,7 @@ class BundleBook:
 
     def _close(self, bucket: int) -> None:
         """Judge and remember the buckets that are over, and open the next."""
-        state, settings = self._state, self.settings
+        state, settings = self.state, self.settings
         end_ns = (state.bucket + 1) * self._bucket_ns
         judged = [self._judge(mint, wallets) for mint, wallets in self._forming.items() if len(wallets) > 1]
         for bundle in judged:
@@ -125,7 +131,7 @@ class BundleBook:
 
     def _judge(self, mint: str, wallets: dict[str, int]) -> Bundle:
         settings, count = self.settings, len(wallets)
-        start_ns, lamports = self._state.bucket * self._bucket_ns, sum(wallets.values())
+        start_ns, lamports = self.state.bucket * self._bucket_ns, sum(wallets.values())
         if count < settings.min_wallets:
             return Bundle(mint, start_ns, count, lamports, 0.0, 0.0, 0.0)
         mean = lamports / count
@@ -139,16 +145,16 @@ class BundleBook:
         """Share of the pairs of `wallets` that stood together in a remembered bundle of another token."""
         together: dict[int, list[int]] = {}
         for place, wallet in enumerate(wallets):
-            for number in self._state.memory.get(wallet, ()):
+            for number in self.state.memory.get(wallet, ()):
                 together.setdefault(number, []).append(place)
         pairs: set[tuple[int, int]] = set()
         for number, places in together.items():
-            if len(places) > 1 and self._state.companies[number].mint != mint:
+            if len(places) > 1 and self.state.companies[number].mint != mint:
                 pairs.update((a, b) for at, a in enumerate(places) for b in places[at + 1 :])
         return 2 * len(pairs) / (len(wallets) * (len(wallets) - 1))
 
     def _remember(self, mint: str, end_ns: int, wallets: list[str]) -> None:
-        state = self._state
+        state = self.state
         state.companies[state.newest] = _Company(mint, end_ns, wallets)
         for wallet in wallets:
             numbers = state.memory.setdefault(wallet, [])
@@ -159,7 +165,7 @@ class BundleBook:
 
     def _forget(self, until_ns: int) -> None:
         """Forget the bundles whose bucket ended at `until_ns` or before."""
-        state = self._state
+        state = self.state
         while state.oldest < state.newest and state.companies[state.oldest].end_ns <= until_ns:
             for wallet in state.companies.pop(state.oldest).wallets:
                 numbers = state.memory[wallet]
@@ -171,7 +177,7 @@ class BundleBook:
 
     def run(self, now_ns: int) -> None:
         """Let go of the bundles older than `lookback_s`."""
-        bundles, cut_ns = self._state.bundles, now_ns - self._lookback_ns - self._bucket_ns
+        bundles, cut_ns = self.state.bundles, now_ns - self._lookback_ns - self._bucket_ns
         for mint in list(bundles):
             kept = [bundle for bundle in bundles[mint] if bundle.start_ns > cut_ns]
             if kept:
@@ -181,7 +187,7 @@ class BundleBook:
 
     def of(self, mint: str) -> list[Bundle]:
         """List the bundles held of a token, oldest first, the bucket that is forming included."""
-        held = self._state.bundles.get(mint, [])
+        held = self.state.bundles.get(mint, [])
         forming = self._forming.get(mint, {})
         return [*held, self._judge(mint, forming)] if len(forming) > 1 else list(held)
 
@@ -204,16 +210,8 @@ class BundleBook:
 
     def found(self) -> list[Bundle]:
         """Hand out the bundles whose bucket closed since the last call, each once."""
-        found, self._state.found = self._state.found, []
+        found, self.state.found = self.state.found, []
         return found
-
-    def save(self) -> bytes:
-        """Give the whole state."""
-        return msgspec.msgpack.encode(self._state)
-
-    def restore(self, state: bytes) -> None:
-        """Take over a state that `save` gave."""
-        self._take_over(msgspec.msgpack.decode(state, type=_State))
 
 
 def _confidence(bundle: Bundle) -> float:

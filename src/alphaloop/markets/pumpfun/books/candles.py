@@ -12,12 +12,13 @@ from typing import ClassVar, Final
 import msgspec
 
 from alphaloop.core.clock import NS_PER_S
+from alphaloop.markets.pumpfun.books.stateful import StatefulBook
 from alphaloop.markets.pumpfun.events import LAMPORTS_PER_SOL, UNITS_PER_TOKEN, AnyEvent, Trade
 
 MINUTE_NS: Final = 60 * NS_PER_S
 
 
-class Candle(msgspec.Struct, gc=False):
+class Candle(msgspec.Struct, array_like=True, gc=False):
     """One minute of one token.
 
     Attributes
@@ -45,25 +46,30 @@ class Candle(msgspec.Struct, gc=False):
     sells: int
 
 
-class _State(msgspec.Struct, gc=False):
+class CandleBookState(msgspec.Struct, array_like=True, gc=False):
+    """Candles that form, by token, and closed ones that were not collected yet."""
+
     forming: dict[str, Candle] = {}
     closed: list[Candle] = []
 
 
-class CandleBook:
+class CandleBook(StatefulBook[CandleBookState]):
     """The candle that each token is forming, and those that are closed and not yet collected.
 
     Memory: one candle per token that traded within the minute, and what `closed` was not yet asked for.
     """
 
     name: ClassVar[str] = "candles"
+    form = CandleBookState
     every_s: int | None = 60
 
     def __init__(self) -> None:
-        self._take_over(_State())
+        super().__init__()
+        self.restored()
 
-    def _take_over(self, state: _State) -> None:
-        self._state, self._forming = state, state.forming
+    def restored(self) -> None:
+        """Take over what the state holds, for quick access."""
+        self._forming = self.state.forming
 
     def update(self, event: AnyEvent) -> None:
         """Take in an event; only trades of coins priced in SOL count."""
@@ -75,7 +81,7 @@ class CandleBook:
         candle = self._forming.get(mint)
         if candle is None or candle.start_ns != start_ns:
             if candle is not None:
-                self._state.closed.append(self._forming.pop(mint))
+                self.state.closed.append(self._forming.pop(mint))
             self._forming[mint] = Candle(
                 mint, start_ns, price, price, price, price, lamports, tokens, int(is_buy), int(not is_buy)
             )
@@ -95,8 +101,8 @@ class CandleBook:
     def run(self, now_ns: int) -> None:
         """Close the minutes that are over, in the order in which they saw their first trade."""
         still = {mint: candle for mint, candle in self._forming.items() if candle.start_ns + MINUTE_NS > now_ns}
-        self._state.closed.extend(candle for mint, candle in self._forming.items() if mint not in still)
-        self._forming = self._state.forming = still
+        self.state.closed.extend(candle for mint, candle in self._forming.items() if mint not in still)
+        self._forming = self.state.forming = still
 
     def forming(self, mint: str) -> Candle | None:
         """Give the candle that a token is forming, None between candles; read it, do not change it."""
@@ -104,13 +110,5 @@ class CandleBook:
 
     def closed(self) -> list[Candle]:
         """Hand out the candles closed since the last call, each once."""
-        closed, self._state.closed = self._state.closed, []
+        closed, self.state.closed = self.state.closed, []
         return closed
-
-    def save(self) -> bytes:
-        """Give the whole state."""
-        return msgspec.msgpack.encode(self._state)
-
-    def restore(self, state: bytes) -> None:
-        """Take over a state that `save` gave."""
-        self._take_over(msgspec.msgpack.decode(state, type=_State))

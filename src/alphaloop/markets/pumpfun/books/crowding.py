@@ -1,8 +1,8 @@
 """How much of a curve's SOL came from tracked wallets: what they all know is in the price already.
 
-A wallet's stake is what it paid for a token minus what it took out, fees excluded, counted from the trades that it made
-while it was tracked, and 0 if that is negative. The ratio is the sum of the stakes by the SOL in the curve. The penalty
-of a score is ``max_penalty x clip((ratio - from_ratio) / (full_ratio - from_ratio), 0, 1)``.
+A wallet's stake is what it paid for a token minus what it took out, fees excluded, counted from its first trade there
+as a tracked wallet on, and 0 if that is negative. The ratio is the sum of the stakes by the SOL in the curve. The
+penalty of a score is ``max_penalty x clip((ratio - from_ratio) / (full_ratio - from_ratio), 0, 1)``.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from pydantic import Field, model_validator
 from alphaloop.core.clock import NS_PER_S
 from alphaloop.core.settings import Settings
 from alphaloop.markets.pumpfun.books.expiry import Expiry
+from alphaloop.markets.pumpfun.books.stateful import StatefulBook
 from alphaloop.markets.pumpfun.books.tokens import TokenBook
 from alphaloop.markets.pumpfun.events import AnyEvent, Trade
 
@@ -37,19 +38,21 @@ class CrowdingSettings(Settings):
         return self
 
 
-class _Stakes(msgspec.Struct, gc=False):
+class _Stakes(msgspec.Struct, array_like=True, gc=False):
     last_ns: int
     ratio: float = math.nan
     wallets: dict[str, int] = {}
 
 
-class _State(msgspec.Struct, gc=False):
+class CrowdingBookState(msgspec.Struct, array_like=True, gc=False):
+    """Stakes by token, tokens that traded since the last run, and when to look at them again."""
+
     tokens: dict[str, _Stakes] = {}
     changed: dict[str, None] = {}
     expiry: Expiry = msgspec.field(default_factory=Expiry)
 
 
-class CrowdingBook:
+class CrowdingBook(StatefulBook[CrowdingBookState]):
     """Stakes of tracked wallets, for the tokens that have any.
 
     Update it after the token book that it reads; `is_tracked` is asked at each trade. Memory: one number per tracked
@@ -58,17 +61,20 @@ class CrowdingBook:
     """
 
     name: ClassVar[str] = "crowding"
+    form = CrowdingBookState
 
     def __init__(self, settings: CrowdingSettings, tokens: TokenBook, is_tracked: Callable[[str], bool]) -> None:
+        super().__init__()
         self.settings = settings
         self.every_s: int | None = settings.every_s
         self._tokens = tokens
         self._is_tracked = is_tracked
         self._forget_ns = settings.forget_after_s * NS_PER_S
-        self._take_over(_State())
+        self.restored()
 
-    def _take_over(self, state: _State) -> None:
-        self._state, self._stakes, self._changed = state, state.tokens, state.changed
+    def restored(self) -> None:
+        """Take over what the state holds, for quick access."""
+        self._stakes, self._changed = self.state.tokens, self.state.changed
 
     def update(self, event: AnyEvent) -> None:
         """Take in an event; only trades of coins priced in SOL count."""
@@ -76,10 +82,10 @@ class CrowdingBook:
             return
         mint, wallet = event.mint, event.wallet
         stakes = self._stakes.get(mint)
-        if self._is_tracked(wallet):
+        if (stakes is not None and wallet in stakes.wallets) or self._is_tracked(wallet):
             if stakes is None:
                 stakes = self._stakes[mint] = _Stakes(event.known_ns)
-                self._state.expiry.add(mint, event.known_ns + self._forget_ns)
+                self.state.expiry.add(mint, event.known_ns + self._forget_ns)
             paid = event.sol_amount if event.is_buy else -event.sol_amount
             stakes.wallets[wallet] = stakes.wallets.get(wallet, 0) + paid
         if stakes is not None:
@@ -89,17 +95,16 @@ class CrowdingBook:
     def run(self, now_ns: int) -> None:
         """Renew the ratios of the tokens that traded since the last run, and drop those that went quiet."""
         for mint in self._changed:
-            curve = self._tokens.curve(mint)
-            stakes = self._stakes[mint]
-            held = sum(paid for paid in stakes.wallets.values() if paid > 0)
-            stakes.ratio = held / curve.real_sol if curve is not None and curve.real_sol > 0 else math.nan
+            token, stakes = self._tokens.get(mint), self._stakes[mint]
+            held = sum([paid for paid in stakes.wallets.values() if paid > 0])
+            stakes.ratio = held / token.real_sol if token is not None and token.real_sol > 0 else math.nan
         self._changed.clear()
-        for mint in self._state.expiry.take(now_ns):
+        for mint in self.state.expiry.take(now_ns):
             last_ns = self._stakes[mint].last_ns
             if last_ns + self._forget_ns <= now_ns:
                 del self._stakes[mint]
             else:
-                self._state.expiry.add(mint, last_ns + self._forget_ns)
+                self.state.expiry.add(mint, last_ns + self._forget_ns)
 
     def ratio(self, mint: str) -> float:
         """Give the ratio as of the last run, 0 for a token that no tracked wallet traded.
@@ -119,11 +124,3 @@ class CrowdingBook:
             return math.nan
         place = (ratio - settings.from_ratio) / (settings.full_ratio - settings.from_ratio)
         return settings.max_penalty * min(1.0, max(0.0, place))
-
-    def save(self) -> bytes:
-        """Give the whole state."""
-        return msgspec.msgpack.encode(self._state)
-
-    def restore(self, state: bytes) -> None:
-        """Take over a state that `save` gave."""
-        self._take_over(msgspec.msgpack.decode(state, type=_State))

@@ -34,7 +34,7 @@ from typing import ClassVar, Final
 import msgspec
 from pydantic import Field, model_validator
 
-from alphaloop.core.clock import NS_PER_S
+from alphaloop.core.clock import NS_PER_S, to_ns
 from alphaloop.core.settings import Settings
 from alphaloop.markets.pumpfun.books.token_state import LONG_NS, SHORT_NS, Flow, TokenState
 from alphaloop.markets.pumpfun.books.tokens import TokenBook
@@ -80,7 +80,7 @@ class LifecycleSettings(Settings):
         return self
 
 
-class Change(msgspec.Struct, frozen=True, gc=False):
+class Change(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A token went from one state to another; `before` is None at its first."""
 
     mint: str
@@ -89,7 +89,7 @@ class Change(msgspec.Struct, frozen=True, gc=False):
     after: int
 
 
-class _State(msgspec.Struct, gc=False):
+class _State(msgspec.Struct, array_like=True, gc=False):
     alive: dict[str, int] = {}
     changes: list[Change] = []
 
@@ -107,10 +107,9 @@ class LifecycleBook:
         self.every_s: int | None = settings.every_s
         self._tokens = tokens
         self._is_tracked = is_tracked
-        self._take_over(_State())
-
-    def _take_over(self, state: _State) -> None:
-        self._state, self._alive = state, state.alive
+        self._dead_ns = to_ns(settings.dead_s)
+        self._state = _State()
+        self._alive = self._state.alive
 
     def update(self, event: AnyEvent) -> None:
         """Take in an event."""
@@ -131,6 +130,8 @@ class LifecycleBook:
             self._alive.pop(mint, None)
             return
         before = self._alive.get(mint)
+        if before is None and token.first_ns < now_ns:
+            before = int(Stage.GRADUATED if 0 < token.completed_ns < now_ns else Stage.DEAD)
         after = self._stage(token, before, now_ns)
         if after == before:
             return
@@ -144,15 +145,18 @@ class LifecycleBook:
         limits = self.settings
         if token.completed_ns:
             return Stage.GRADUATED
-        if now_ns - max(token.last_ns, token.created_ns, token.first_ns) >= limits.dead_s * NS_PER_S:
+        idle_ns = now_ns - (token.last_ns or token.first_ns)
+        if idle_ns >= self._dead_ns:
             return Stage.DEAD
         age_s = (now_ns - token.created_ns) / NS_PER_S if token.created_ns else math.inf
         if age_s < limits.launch_s:
             return Stage.LAUNCH
+        if idle_ns >= SHORT_NS:  # no buy in 60 s is no more than no sell
+            return Stage.DECLINE
         flow = token.flow(now_ns)
         if flow.sells_60s >= limits.distribution_sellers and self._distributes(token, flow, now_ns):
             return Stage.DISTRIBUTION
-        return limits_stage(limits, flow, token.price, age_s) or _settled(limits, before, age_s)
+        return stage_by_flow(limits, flow, token.price, age_s) or _settled(limits, before, age_s)
 
     def _distributes(self, token: TokenState, flow: Flow, now_ns: int) -> bool:
         sellers: dict[str, None] = {}
@@ -185,10 +189,11 @@ class LifecycleBook:
 
     def restore(self, state: bytes) -> None:
         """Take over a state that `save` gave."""
-        self._take_over(msgspec.msgpack.decode(state, type=_State))
+        self._state = msgspec.msgpack.decode(state, type=_State)
+        self._alive = self._state.alive
 
 
-def limits_stage(limits: LifecycleSettings, flow: Flow, price: float, age_s: float) -> Stage | None:
+def stage_by_flow(limits: LifecycleSettings, flow: Flow, price: float, age_s: float) -> Stage | None:
     """State of a token past its launch by its flow alone: 3, 2, 1, 5 in this order, None if no condition holds."""
     buys, sells = flow.buys_60s, flow.sells_60s
     minutes = (min(age_s, _LONG_S) - _SHORT_S) / _SHORT_S

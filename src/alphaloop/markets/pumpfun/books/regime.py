@@ -1,20 +1,4 @@
-"""Which of four regimes the whole market is in.
-
-The rules are tested in this order; a rule with a missing input does not hold, and where none holds the market is in
-transition:
-
-====  =============  ==================================================================================================
-code  regime         rule (limits are settings)
-====  =============  ==================================================================================================
-0     bear           graduation_rate_24h < 2 %, tokens_created_1h < 15 and sol_volume_1h < 50
-3     bull_euphoria  graduation_rate_2h > 8 %, tokens_created_1h > 100 and sol_volume_1h > 500
-1     transition     tokens_created_1h or graduation_rate_2h more than 50 % away from its average of 7 days
-2     bull_normal    graduation_rate_2h > 3 % and tokens_created_1h > 30
-====  =============  ==================================================================================================
-
-Confidence: bear and euphoria have ``0.5 + 0.5 m``, where `m` is the smallest distance of their inputs beyond the limit,
-as a share of the limit and at most 1; normal and transition have 0.6. Before the inputs of the last two hours are known
-the regime is transition with confidence 0.
+"""Which of four regimes the whole market is in, judged by `regime_rules`.
 
 The market is judged at whole multiples of `every_s`, from the eleven inputs of `Snapshot`. Windows end at that moment
 and are counted in slices of `every_s`, ``[now - w, now)``: the clock comes before the events that are known at `now`.
@@ -31,89 +15,25 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from enum import IntEnum
-from typing import ClassVar, Final
+from typing import ClassVar
 
 import msgspec
-from pydantic import Field, model_validator
 
 from alphaloop.core.clock import NS_PER_S
-from alphaloop.core.settings import Settings
+from alphaloop.markets.pumpfun.books.regime_rules import (
+    DAY_S,
+    HOUR_S,
+    WEEK_S,
+    Regime,
+    RegimeSettings,
+    Snapshot,
+    judge,
+)
+from alphaloop.markets.pumpfun.books.stateful import StatefulBook
 from alphaloop.markets.pumpfun.events import LAMPORTS_PER_SOL, AnyEvent, Complete, Create, Trade
 
-HOUR_S: Final = 3_600
-DAY_S: Final = 86_400
-WEEK_S: Final = 7 * DAY_S
-_STEADY: Final = 0.6
 
-
-class Regime(IntEnum):
-    """The regimes, by the number that the feature `market_regime` has."""
-
-    BEAR = 0
-    TRANSITION = 1
-    BULL_NORMAL = 2
-    BULL_EUPHORIA = 3
-
-
-class RegimeSettings(Settings):
-    """Cadence and limits. Rates are fractions, tokens and SOL are per hour."""
-
-    every_s: int = Field(default=600, gt=0, description="cadence of the judgement and width of a slice")
-    average_after_s: int = Field(default=DAY_S, gt=0, description="history from which the 7-day averages are known")
-    euphoria_graduation: float = Field(default=0.08, gt=0)
-    euphoria_tokens: float = Field(default=100.0, gt=0)
-    euphoria_sol: float = Field(default=500.0, gt=0)
-    normal_graduation: float = Field(default=0.03, gt=0)
-    normal_tokens: float = Field(default=30.0, gt=0)
-    transition_distance: float = Field(default=0.5, gt=0, description="share of the average")
-    bear_graduation: float = Field(default=0.02, gt=0)
-    bear_tokens: float = Field(default=15.0, gt=0)
-    bear_sol: float = Field(default=50.0, gt=0)
-
-    @model_validator(mode="after")
-    def _divides(self) -> RegimeSettings:
-        if HOUR_S % self.every_s:
-            raise ValueError(f"every_s must divide an hour, got {self.every_s}")
-        return self
-
-
-class Snapshot(msgspec.Struct, frozen=True, gc=False, kw_only=True):
-    """A judgement at `known_ns` and its eleven inputs; NaN is missing.
-
-    Parameters
-    ----------
-    tokens_created_1h, tokens_created_24h : float
-        Tokens created in the window.
-    tokens_created_7d : float
-        Tokens created per hour, on average over seven days.
-    graduation_rate_2h, graduation_rate_24h, graduation_rate_7d : float
-        Curves completed in the window by tokens created in it.
-    sol_volume_1h, sol_volume_24h : float
-        SOL.
-    active_wallets_1h : float
-        Distinct wallets that traded.
-    peak_multiple_6h, hit_rate_2x_6h : float
-        Mean highest price multiple, and share that reached 2x, of the own signals resolved in the window.
-    """
-
-    known_ns: int
-    code: int = Regime.TRANSITION
-    confidence: float = 0.0
-    tokens_created_1h: float = math.nan
-    tokens_created_24h: float = math.nan
-    tokens_created_7d: float = math.nan
-    graduation_rate_2h: float = math.nan
-    graduation_rate_24h: float = math.nan
-    graduation_rate_7d: float = math.nan
-    sol_volume_1h: float = math.nan
-    sol_volume_24h: float = math.nan
-    active_wallets_1h: float = math.nan
-    peak_multiple_6h: float = math.nan
-    hit_rate_2x_6h: float = math.nan
-
-
-class _Slice(msgspec.Struct, gc=False):
+class _Slice(msgspec.Struct, array_like=True, gc=False):
     created: int = 0
     graduated: int = 0
     lamports: int = 0
@@ -124,7 +44,12 @@ class _Slice(msgspec.Struct, gc=False):
     wallets: list[str] = []
 
 
-class _State(msgspec.Struct, gc=False):
+__all__ = ["Regime", "RegimeBook", "RegimeSettings", "Snapshot"]
+
+
+class RegimeBookState(msgspec.Struct, array_like=True, gc=False):
+    """First event, slices by number, newest slice of each wallet, last judgement, uncollected judgements."""
+
     started_ns: int = 0
     slices: dict[int, _Slice] = {}
     seen_in: dict[str, int] = {}
@@ -132,7 +57,7 @@ class _State(msgspec.Struct, gc=False):
     snapshots: list[Snapshot] = []
 
 
-class RegimeBook:
+class RegimeBook(StatefulBook[RegimeBookState]):
     """Counts per slice of the last seven days, and the last judgement.
 
     Memory: 1,008 slices at the default cadence, and the wallets of the last hour. What is dropped is older than the
@@ -140,20 +65,23 @@ class RegimeBook:
     """
 
     name: ClassVar[str] = "regime"
+    form = RegimeBookState
 
     def __init__(self, settings: RegimeSettings | None = None) -> None:
+        super().__init__()
         self.settings = settings or RegimeSettings()
         self.every_s: int | None = self.settings.every_s
         self._slice_ns = self.settings.every_s * NS_PER_S
-        self._take_over(_State())
+        self.restored()
 
-    def _take_over(self, state: _State) -> None:
-        self._state, self._slices, self._seen_in = state, state.slices, state.seen_in
+    def restored(self) -> None:
+        """Take over what the state holds, for quick access."""
+        self._slices, self._seen_in = self.state.slices, self.state.seen_in
 
     def update(self, event: AnyEvent) -> None:
         """Take in an event; coins that are not priced in SOL do not count."""
-        if not self._state.started_ns:
-            self._state.started_ns = event.known_ns
+        if not self.state.started_ns:
+            self.state.started_ns = event.known_ns
         if isinstance(event, Trade):
             if not event.quote_mint:
                 number = event.known_ns // self._slice_ns
@@ -202,8 +130,8 @@ class RegimeBook:
         self._drop(now_ns)
         inputs = self._inputs(now_ns)
         code, confidence = judge(self.settings, inputs)
-        self._state.current = msgspec.structs.replace(inputs, code=int(code), confidence=confidence)
-        self._state.snapshots.append(self._state.current)
+        self.state.current = msgspec.structs.replace(inputs, code=int(code), confidence=confidence)
+        self.state.snapshots.append(self.state.current)
 
     def _drop(self, now_ns: int) -> None:
         """Drop the slices older than a week and the wallets last seen more than an hour ago."""
@@ -230,7 +158,7 @@ class RegimeBook:
                 yield counts
 
     def _inputs(self, now_ns: int) -> Snapshot:
-        started_ns = self._state.started_ns or now_ns
+        started_ns = self.state.started_ns or now_ns
         history_s = (now_ns - started_ns) / NS_PER_S
         whole_s = (now_ns // self._slice_ns + -started_ns // self._slice_ns) * self.settings.every_s
         hour, two, day, week = (list(self._window(now_ns, span)) for span in (HOUR_S, 2 * HOUR_S, DAY_S, WEEK_S))
@@ -259,11 +187,11 @@ class RegimeBook:
 
     def current(self) -> tuple[int, float]:
         """Give code and confidence of the last judgement; transition with confidence 0 before the first."""
-        return self._state.current.code, self._state.current.confidence
+        return self.state.current.code, self.state.current.confidence
 
     def features(self, now_ns: int) -> dict[str, float]:
         """Give the six market-context features, as of the last judgement at or before `now_ns`."""
-        snapshot = self._state.current
+        snapshot = self.state.current
         return {
             "market_regime": float(snapshot.code),
             "regime_confidence": snapshot.confidence,
@@ -275,44 +203,8 @@ class RegimeBook:
 
     def snapshots(self) -> list[Snapshot]:
         """Hand out the judgements since the last call, each once."""
-        snapshots, self._state.snapshots = self._state.snapshots, []
+        snapshots, self.state.snapshots = self.state.snapshots, []
         return snapshots
-
-    def save(self) -> bytes:
-        """Give the whole state."""
-        return msgspec.msgpack.encode(self._state)
-
-    def restore(self, state: bytes) -> None:
-        """Take over a state that `save` gave."""
-        self._take_over(msgspec.msgpack.decode(state, type=_State))
-
-
-def judge(limits: RegimeSettings, inputs: Snapshot) -> tuple[Regime, float]:
-    """Regime and confidence for the inputs, by the rules of the module; whatever `inputs` says of both is ignored."""
-    created, sol, graduation = inputs.tokens_created_1h, inputs.sol_volume_1h, inputs.graduation_rate_2h
-    below = (
-        1.0 - inputs.graduation_rate_24h / limits.bear_graduation,
-        1.0 - created / limits.bear_tokens,
-        1.0 - sol / limits.bear_sol,
-    )
-    if all(distance > 0 for distance in below):
-        return Regime.BEAR, 0.5 + 0.5 * min(1.0, *below)
-    above = (
-        graduation / limits.euphoria_graduation - 1.0,
-        created / limits.euphoria_tokens - 1.0,
-        sol / limits.euphoria_sol - 1.0,
-    )
-    if all(distance > 0 for distance in above):
-        return Regime.BULL_EUPHORIA, 0.5 + 0.5 * min(1.0, *above)
-    away = limits.transition_distance
-    if (
-        abs(created - inputs.tokens_created_7d) > away * inputs.tokens_created_7d
-        or abs(graduation - inputs.graduation_rate_7d) > away * inputs.graduation_rate_7d
-    ):
-        return Regime.TRANSITION, _STEADY
-    if graduation > limits.normal_graduation and created > limits.normal_tokens:
-        return Regime.BULL_NORMAL, _STEADY
-    return Regime.TRANSITION, 0.0 if math.isnan(created) or math.isnan(graduation) else _STEADY
 
 
 def _known(whole: bool, value: float) -> float:

@@ -18,7 +18,7 @@ Mark: TypeAlias = tuple[int, bool, int, str, int, float]
 """A trade in the window: known_ns, is_buy, lamports, wallet; distinct buyers and price (SOL per token) before it."""
 
 
-class Flow(msgspec.Struct, frozen=True, gc=False):
+class Flow(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What a token's trades were in the windows ``(now - 60 s, now]`` and ``(now - 300 s, now]``.
 
     Parameters
@@ -42,7 +42,7 @@ class Flow(msgspec.Struct, frozen=True, gc=False):
     price_60s_ago: float
 
 
-class TokenState(msgspec.Struct, gc=False):
+class TokenState(msgspec.Struct, array_like=True, gc=False):
     """One token.
 
     Attributes
@@ -102,7 +102,7 @@ class TokenState(msgspec.Struct, gc=False):
         """Take in the token's next trade."""
         known_ns, wallet, is_buy, lamports = trade.known_ns, trade.wallet, trade.is_buy, trade.sol_amount
         buyers, window = self.buyers, self.window
-        if window:
+        if window and window[self.long_from][0] <= known_ns - SHORT_NS:
             self.slide(known_ns)
         window.append((known_ns, is_buy, lamports, wallet, len(buyers), self.price))
         if is_buy:
@@ -128,13 +128,16 @@ class TokenState(msgspec.Struct, gc=False):
 
     def slide(self, now_ns: int) -> None:
         """Let the trades go that are no longer inside the windows ending at `now_ns`."""
-        window = self.window
-        at, buys, sells, net = _leaving(window, self.short_from, now_ns - SHORT_NS)
-        self.short_from = at
-        self.buys_60s -= buys
-        self.sells_60s -= sells
-        self.net_60s -= net
-        at, buys, sells, _ = _leaving(window, self.long_from, now_ns - LONG_NS)
+        window, at = self.window, self.short_from
+        if at < len(window) and window[at][0] <= now_ns - SHORT_NS:
+            self.short_from, buys, sells, net = _leaving(window, at, now_ns - SHORT_NS)
+            self.buys_60s -= buys
+            self.sells_60s -= sells
+            self.net_60s -= net
+        at = self.long_from
+        if at == len(window) or window[at][0] > now_ns - LONG_NS:
+            return
+        at, buys, sells, _ = _leaving(window, at, now_ns - LONG_NS)
         self.buys_300s -= buys
         self.sells_300s -= sells
         if at > _TRIM and 2 * at > len(window):
@@ -165,6 +168,17 @@ class TokenState(msgspec.Struct, gc=False):
         at, _, _, _ = _leaving(self.window, start, cut_ns)
         return self.window[at:]
 
+    def without_window(self, now_ns: int) -> TokenState:
+        """Drop a window that `now_ns` has left behind, so that nothing but lasting facts remains."""
+        self.slide(now_ns)
+        self.window, self.long_from, self.short_from = [], 0, 0
+        return self
+
+    @property
+    def newest_ns(self) -> int:
+        """Known time of the newest event."""
+        return max(self.first_ns, self.created_ns, self.last_ns, self.completed_ns)
+
     @property
     def progress(self) -> float:
         """Share of the tokens for sale that are sold, 0 to 1; 1 once the curve is complete."""
@@ -183,14 +197,14 @@ def _leaving(window: list[Mark], start: int, cut_ns: int) -> tuple[int, int, int
     at, end = start, len(window)
     buys = sells = net = 0
     while at < end:
-        known_ns, is_buy, lamports, _, _, _ = window[at]
-        if known_ns > cut_ns:
+        mark = window[at]
+        if mark[0] > cut_ns:
             break
-        if is_buy:
+        if mark[1]:
             buys += 1
-            net += lamports
+            net += mark[2]
         else:
             sells += 1
-            net -= lamports
+            net -= mark[2]
         at += 1
     return at, buys, sells, net

@@ -1,32 +1,9 @@
-"""Curve state, price, velocity and buyers of every token.
-
-Features (`TokenBook.features`); windows are half-open in known time, ``(now - w, now]``:
-
-================  ==================================================================================  ==============
-name              meaning                                                                             unit
-================  ==================================================================================  ==============
-buys_60s          buys in 60 s                                                                        trades
-sells_60s         sells in 60 s                                                                       trades
-buys_300s         buys in 300 s                                                                       trades
-sells_300s        sells in 300 s                                                                      trades
-velocity          buys_60s by the minutes, at most one, at least `velocity_floor_s`, that the token   buys per minute
-                  has existed
-unique_buyers     distinct wallets that ever bought on the curve                                      wallets
-sol_net_60s       buys minus sells in 60 s, fees excluded                                             SOL
-buy_sell_ratio    (buys_300s + 1) / (sells_300s + 1): finite also without a sell                      1
-virtual_sol       virtual SOL reserve after the newest trade                                          SOL
-market_cap_sol    price x supply                                                                      SOL
-================  ==================================================================================  ==============
-
-All are missing for a token that was never seen. The counts of a window, and what is made of them, are missing while
-the window reaches back before the first event of the recording, unless the token's creation was seen. Distinct buyers
-and buy ranks are missing where the creation was not seen, because earlier buyers are not known.
-"""
+"""Every token of the last days: curve, price, velocity, buyers; `token_features` says what the numbers mean."""
 
 from __future__ import annotations
 
 import math
-from typing import ClassVar, Final
+from typing import ClassVar
 
 import msgspec
 from pydantic import Field, model_validator
@@ -35,22 +12,11 @@ from alphaloop.core.clock import NS_PER_S, to_ns
 from alphaloop.core.errors import FeatureError
 from alphaloop.core.settings import Settings
 from alphaloop.markets.pumpfun.books.expiry import Expiry
-from alphaloop.markets.pumpfun.books.token_state import LONG_NS, SHORT_NS, TokenState
+from alphaloop.markets.pumpfun.books.stateful import StatefulBook
+from alphaloop.markets.pumpfun.books.token_features import FEATURES, live_state, token_features
+from alphaloop.markets.pumpfun.books.token_state import LONG_NS, TokenState
 from alphaloop.markets.pumpfun.curve.reserves import Reserves
-from alphaloop.markets.pumpfun.events import LAMPORTS_PER_SOL, AnyEvent, Complete, Create, Trade
-
-FEATURES: Final = (
-    "buys_60s",
-    "sells_60s",
-    "buys_300s",
-    "sells_300s",
-    "velocity",
-    "unique_buyers",
-    "sol_net_60s",
-    "buy_sell_ratio",
-    "virtual_sol",
-    "market_cap_sol",
-)
+from alphaloop.markets.pumpfun.events import AnyEvent, Complete, Create, Trade
 
 
 class TokenSettings(Settings):
@@ -67,7 +33,9 @@ class TokenSettings(Settings):
         return self
 
 
-class _State(msgspec.Struct, gc=False):
+class TokenBookState(msgspec.Struct, array_like=True, gc=False):
+    """First event, foreign coins counted, live and packed tokens, and when to look at them again."""
+
     started_ns: int = 0
     foreign: int = 0
     live: dict[str, TokenState] = {}
@@ -75,7 +43,7 @@ class _State(msgspec.Struct, gc=False):
     expiry: Expiry = msgspec.field(default_factory=Expiry)
 
 
-class TokenBook:
+class TokenBook(StatefulBook[TokenBookState]):
     """Every token of the last days.
 
     A token without a trade for `pack_after_s` is kept as the MessagePack form of its state, without its window, which
@@ -87,27 +55,30 @@ class TokenBook:
     """
 
     name: ClassVar[str] = "tokens"
+    form = TokenBookState
     every_s: int | None = 60
 
     def __init__(self, settings: TokenSettings | None = None) -> None:
+        super().__init__()
         self.settings = settings or TokenSettings()
         self._pack_ns = self.settings.pack_after_s * NS_PER_S
         self._forget_ns = self.settings.forget_after_s * NS_PER_S
         self._floor_ns = to_ns(self.settings.velocity_floor_s)
         self._pack = msgspec.msgpack.Encoder()
         self._unpack = msgspec.msgpack.Decoder(TokenState)
-        self._take_over(_State())
+        self.restored()
 
-    def _take_over(self, state: _State) -> None:
-        self._state, self._live, self._packed = state, state.live, state.packed
+    def restored(self) -> None:
+        """Take over what the state holds, for quick access."""
+        self._live, self._packed = self.state.live, self.state.packed
 
     def update(self, event: AnyEvent) -> None:
         """Take in an event."""
-        if not self._state.started_ns:
-            self._state.started_ns = event.known_ns
+        if not self.state.started_ns:
+            self.state.started_ns = event.known_ns
         if isinstance(event, Trade):
             if event.quote_mint:
-                self._state.foreign += 1
+                self.state.foreign += 1
             else:
                 (self._live.get(event.mint) or self._awake(event.mint, event.known_ns)).take(event)
         elif isinstance(event, Create):
@@ -117,7 +88,7 @@ class TokenBook:
 
     def _create(self, event: Create) -> None:
         if event.quote_mint:
-            self._state.foreign += 1
+            self.state.foreign += 1
             return
         known = self.get(event.mint) is not None
         state = self._awake(event.mint, event.known_ns)
@@ -134,9 +105,10 @@ class TokenBook:
 
     def _complete(self, event: Complete) -> None:
         if event.quote_mint:
-            self._state.foreign += 1
+            self.state.foreign += 1
             return
-        self._awake(event.mint, event.known_ns).completed_ns = event.known_ns
+        state = self._awake(event.mint, event.known_ns)
+        state.completed_ns = state.completed_ns or event.known_ns
 
     def _awake(self, mint: str, known_ns: int) -> TokenState:
         """Give the live state of a token: as it is, unpacked, or new."""
@@ -145,29 +117,25 @@ class TokenBook:
             packed = self._packed.pop(mint, None)
             state = TokenState(mint, known_ns) if packed is None else self._unpack.decode(packed)
             self._live[mint] = state
-            self._state.expiry.add(mint, known_ns + self._pack_ns)
+            self.state.expiry.add(mint, known_ns + self._pack_ns)
         return state
 
     def run(self, now_ns: int) -> None:
         """Pack the tokens that went quiet and forget those that stayed so."""
-        expiry = self._state.expiry
+        expiry = self.state.expiry
         for mint in expiry.take(now_ns):
-            state = self._live.get(mint)
-            if state is not None:
-                quiet_ns = max(state.last_ns, state.created_ns, state.completed_ns, state.first_ns)
-                if quiet_ns + self._pack_ns > now_ns:
-                    expiry.add(mint, quiet_ns + self._pack_ns)
-                    continue
-                state.slide(now_ns)
-                state.window, state.long_from, state.short_from = [], 0, 0
-                del self._live[mint]
-                self._packed[mint] = self._pack.encode(state)
-                expiry.add(mint, quiet_ns + self._forget_ns)
-            elif mint in self._packed:
-                state = self._unpack.decode(self._packed[mint])
-                quiet_ns = max(state.last_ns, state.created_ns, state.completed_ns, state.first_ns)
-                if quiet_ns + self._forget_ns <= now_ns:
+            state = self.get(mint)
+            if state is None:
+                continue
+            if mint not in self._live:
+                if state.newest_ns + self._forget_ns <= now_ns:
                     del self._packed[mint]
+            elif state.newest_ns + self._pack_ns <= now_ns:
+                del self._live[mint]
+                self._packed[mint] = self._pack.encode(state.without_window(now_ns))
+                expiry.add(mint, state.newest_ns + self._forget_ns)
+            else:
+                expiry.add(mint, state.newest_ns + self._pack_ns)
 
     def get(self, mint: str) -> TokenState | None:
         """Give the state of a token, None if it is not known; read it, do not change it."""
@@ -222,80 +190,22 @@ class TokenBook:
         return found
 
     def features(self, mint: str, now_ns: int) -> dict[str, float]:
-        """The ten token-state features of the module's table; `now_ns` is not before the newest trade."""
+        """The ten token-state features of `token_features`; `now_ns` is not before the newest trade."""
         state = self.get(mint)
         if state is None:
             return dict.fromkeys(FEATURES, math.nan)
-        flow = state.flow(now_ns)
-        history_ns = now_ns - self._state.started_ns
-        short = 1.0 if state.from_birth or history_ns >= SHORT_NS else math.nan
-        long = 1.0 if state.from_birth or history_ns >= LONG_NS else math.nan
-        return {
-            "buys_60s": flow.buys_60s * short,
-            "sells_60s": flow.sells_60s * short,
-            "buys_300s": flow.buys_300s * long,
-            "sells_300s": flow.sells_300s * long,
-            "velocity": flow.buys_60s * short / self._minutes(state, now_ns),
-            "unique_buyers": float(len(state.buyers)) if state.from_birth else math.nan,
-            "sol_net_60s": flow.net_60s / LAMPORTS_PER_SOL * short,
-            "buy_sell_ratio": (flow.buys_300s + 1) / (flow.sells_300s + 1) * long,
-            "virtual_sol": state.virtual_sol / LAMPORTS_PER_SOL,
-            "market_cap_sol": state.market_cap_sol,
-        }
-
-    def _minutes(self, state: TokenState, now_ns: int) -> float:
-        """Minutes of the last one in which the token existed."""
-        if not state.from_birth:
-            return 1.0
-        return min(SHORT_NS, max(self._floor_ns, now_ns - state.created_ns)) / SHORT_NS
+        return token_features(state, now_ns, now_ns - self.state.started_ns, self._floor_ns)
 
     def live(self, mint: str, now_ns: int) -> dict[str, str | int | float | bool]:
-        """Give the present curve state for the bus channel ``token:<mint>``; empty if the token is not known.
-
-        Amounts are integers (lamports, base units); `price` is SOL per token; `unique_buyers` counts the buyers seen.
-        """
+        """Present curve state for the bus, as `live_state` gives it; empty if the token is not known."""
         state = self.get(mint)
-        if state is None:
-            return {}
-        flow = state.flow(now_ns)
-        return {
-            "mint": mint,
-            "known_ns": now_ns,
-            "last_trade_ns": state.last_ns,
-            "created_ns": state.created_ns,
-            "creator": state.creator,
-            "virtual_sol": state.virtual_sol,
-            "virtual_token": state.virtual_token,
-            "real_sol": state.real_sol,
-            "real_token": state.real_token,
-            "price": state.price,
-            "peak_price": state.peak_price,
-            "market_cap_sol": state.market_cap_sol,
-            "progress": state.progress,
-            "complete": bool(state.completed_ns),
-            "mayhem": state.mayhem,
-            "trades": state.trades,
-            "unique_buyers": len(state.buyers),
-            "buys_60s": flow.buys_60s,
-            "sells_60s": flow.sells_60s,
-            "buys_300s": flow.buys_300s,
-            "sells_300s": flow.sells_300s,
-            "sol_net_60s": flow.net_60s / LAMPORTS_PER_SOL,
-        }
+        return {} if state is None else live_state(state, now_ns)
 
     @property
     def foreign(self) -> int:
         """Number of events of coins that are not priced in SOL."""
-        return self._state.foreign
+        return self.state.foreign
 
     def counts(self) -> dict[str, int]:
         """Tokens held, live and packed."""
         return {"live": len(self._live), "packed": len(self._packed)}
-
-    def save(self) -> bytes:
-        """Give the whole state."""
-        return self._pack.encode(self._state)
-
-    def restore(self, state: bytes) -> None:
-        """Take over a state that `save` gave."""
-        self._take_over(msgspec.msgpack.decode(state, type=_State))

@@ -17,6 +17,7 @@ from pydantic import Field, model_validator
 from alphaloop.core.clock import NS_PER_S, to_ns
 from alphaloop.core.settings import Settings
 from alphaloop.markets.pumpfun.books.expiry import Expiry
+from alphaloop.markets.pumpfun.books.stateful import StatefulBook
 from alphaloop.markets.pumpfun.events import AnyEvent, Trade
 
 Leg: TypeAlias = tuple[int, bool, int, int]
@@ -38,13 +39,15 @@ class WashSettings(Settings):
         return self
 
 
-class _Volume(msgspec.Struct, gc=False):
+class _Volume(msgspec.Struct, array_like=True, gc=False):
     last_ns: int = 0
     washed: int = 0
     total: int = 0
 
 
-class _State(msgspec.Struct, gc=False):
+class WashBookState(msgspec.Struct, array_like=True, gc=False):
+    """Volumes by token; newest trades by token and wallet in this span of `gap_s` and the one before."""
+
     volumes: dict[str, _Volume] = {}
     span: int = 0
     young: dict[str, dict[str, Leg]] = {}
@@ -52,7 +55,7 @@ class _State(msgspec.Struct, gc=False):
     expiry: Expiry = msgspec.field(default_factory=Expiry)
 
 
-class WashBook:
+class WashBook(StatefulBook[WashBookState]):
     """Washed and total volume of each token.
 
     Memory: newest trades by token and wallet are kept for the current span of `gap_s` and the one before, which is all
@@ -61,22 +64,25 @@ class WashBook:
     """
 
     name: ClassVar[str] = "washing"
+    form = WashBookState
     every_s: int | None = 60
 
     def __init__(self, settings: WashSettings | None = None) -> None:
+        super().__init__()
         self.settings = settings or WashSettings()
         self._gap_ns = to_ns(self.settings.gap_s)
         self._forget_ns = self.settings.forget_after_s * NS_PER_S
-        self._take_over(_State())
+        self.restored()
 
-    def _take_over(self, state: _State) -> None:
-        self._state, self._volumes = state, state.volumes
+    def restored(self) -> None:
+        """Take over what the state holds, for quick access."""
+        self._volumes = self.state.volumes
 
     def update(self, event: AnyEvent) -> None:
         """Take in an event; only trades of coins priced in SOL count."""
         if not isinstance(event, Trade) or event.quote_mint:
             return
-        state, mint, known_ns, lamports = self._state, event.mint, event.known_ns, event.sol_amount
+        state, mint, known_ns, lamports = self.state, event.mint, event.known_ns, event.sol_amount
         span = known_ns // self._gap_ns
         if span != state.span:
             state.old = state.young if span == state.span + 1 else {}
@@ -93,12 +99,12 @@ class WashBook:
 
     def _reversals(self, trade: Trade) -> int:
         """Reversals in a row up to `trade`, which becomes its wallet's newest."""
-        legs = self._state.young.get(trade.mint)
+        legs = self.state.young.get(trade.mint)
         if legs is None:
-            legs = self._state.young[trade.mint] = {}
+            legs = self.state.young[trade.mint] = {}
         last = legs.get(trade.wallet)
         if last is None:
-            older = self._state.old.get(trade.mint)
+            older = self.state.old.get(trade.mint)
             last = None if older is None else older.get(trade.wallet)
         tokens, reversals = trade.token_amount, 0
         if last is not None and last[1] is not trade.is_buy and trade.known_ns - last[0] <= self._gap_ns:
@@ -110,22 +116,14 @@ class WashBook:
 
     def run(self, now_ns: int) -> None:
         """Drop the tokens that have not traded for `forget_after_s`."""
-        for mint in self._state.expiry.take(now_ns):
+        for mint in self.state.expiry.take(now_ns):
             last_ns = self._volumes[mint].last_ns
             if last_ns + self._forget_ns <= now_ns:
                 del self._volumes[mint]
             else:
-                self._state.expiry.add(mint, last_ns + self._forget_ns)
+                self.state.expiry.add(mint, last_ns + self._forget_ns)
 
     def share(self, mint: str) -> float:
         """Washed by total volume, 0 to 1; NaN if the token has no volume."""
         volume = self._volumes.get(mint)
         return volume.washed / volume.total if volume is not None and volume.total else math.nan
-
-    def save(self) -> bytes:
-        """Give the whole state."""
-        return msgspec.msgpack.encode(self._state)
-
-    def restore(self, state: bytes) -> None:
-        """Take over a state that `save` gave."""
-        self._take_over(msgspec.msgpack.decode(state, type=_State))
