@@ -17,7 +17,10 @@ Subject = Annotated[
         metavar="NAME_OR_FILE.py:OBJECT", help="A feature set's name, or a function, set or label in a file."
     ),
 ]
-DataFile = Annotated[Path | None, typer.Option("--data", help="Parquet, CSV (also gzip) or Feather file to audit on.")]
+DataFile = Annotated[
+    Path | None,
+    typer.Option("--data", help="Parquet, CSV (also gzip) or Feather file, or a recording of events, to audit on."),
+]
 
 
 def audit(
@@ -34,10 +37,12 @@ def audit(
     ] = False,
     as_json: output.JsonFlag = False,
 ) -> None:
-    """Change the future of a table in many ways and look for a changed past.
+    """Change the future of a table, or of recorded events, in many ways and look for a changed past.
 
     SUBJECT is the name of a feature set, FILE.py (its expressions), or FILE.py:OBJECT where OBJECT is a function of one
-    polars or pandas data frame, a feature set or a label. Exit code 0: clean; 3: findings; 2: bad input.
+    polars or pandas data frame, a feature set or a label. Features of events are audited on a recording.
+
+    Exit code 0: clean; 3: findings; 2: bad input.
     """
     with output.exit_codes(), output.progress_bar(as_json) as progress:
         if stamp not in ("open", "close"):
@@ -52,20 +57,26 @@ def audit(
             raise InputError(
                 "name what to audit and the file to audit it on: alphaloop audit FILE.py:OBJECT --data FILE"
             )
-        from alphaloop.audit.desk import audit_named
-        from alphaloop.markets import catalog
+        from alphaloop.markets.event_sets import named_event_sets
 
-        result = audit_named(
-            subject,
-            data,
-            named_set=catalog.feature_set,
-            target=target,
-            seconds=seconds,
-            seed=seed,
-            timezone=timezone,
-            stamp=stamp,
-            progress=progress,
-        )
+        events = named_event_sets().get(subject)
+        if events is not None:
+            result = events[1].auditor()(data, seconds=seconds, seed=seed, progress=progress)
+        else:
+            from alphaloop.audit.desk import audit_named
+            from alphaloop.markets.catalog import feature_set
+
+            result = audit_named(
+                subject,
+                data,
+                named_set=feature_set,
+                target=target,
+                seconds=seconds,
+                seed=seed,
+                timezone=timezone,
+                stamp=stamp,
+                progress=progress,
+            )
         if certificate is not None:
             from alphaloop.audit.certificate import write_certificate
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from alphaloop.data.bars import Bars
     from alphaloop.features import FeatureSet
+    from alphaloop.markets.event_sets import EventSet
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -28,6 +29,7 @@ def list_sets(as_json: JsonFlag = False) -> None:
     """List the feature sets that the installed markets offer."""
     with exit_codes():
         from alphaloop.markets.catalog import named_sets
+        from alphaloop.markets.event_sets import named_event_sets
 
         rows = []
         for name, (market, declared) in named_sets().items():
@@ -42,6 +44,18 @@ def list_sets(as_json: JsonFlag = False) -> None:
                     "description": declared.description,
                 }
             )
+        for name, (market, events) in named_event_sets().items():
+            loaded = events.load()
+            rows.append(
+                {
+                    "name": name,
+                    "market": market,
+                    "features": len(loaded.features),
+                    "families": list(dict.fromkeys(feature.family for feature in loaded.features)),
+                    "hash": loaded.hash,
+                    "description": events.description,
+                }
+            )
         emit({"sets": rows}, as_json, _show_list)
 
 
@@ -51,10 +65,14 @@ def show(
     step_s: Annotated[float, typer.Option(min=0.001, help="Seconds from bar to bar, for the warm-up.")] = 60.0,
     as_json: JsonFlag = False,
 ) -> None:
-    """Show the features of a set: family, unit, warm-up in rows and formula."""
+    """Show the features of a set: family, unit, and warm-up in rows and formula, or of events source and missing."""
     with exit_codes():
         from alphaloop.markets.catalog import find_feature_set
+        from alphaloop.markets.event_sets import named_event_sets
 
+        if name in named_event_sets():
+            emit(_event_set(named_event_sets()[name][1].load()), as_json, _show_event_set)
+            return
         found = find_feature_set(name)
         features = [
             {
@@ -121,6 +139,12 @@ def compute(
         emit(result, as_json, _show_computed)
 
 
+def _event_set(found: EventSet) -> dict[str, Any]:
+    columns = ("name", "family", "unit", "source", "missing")
+    features = [{column: getattr(feature, column) for column in columns} for feature in found.features]
+    return {"name": found.name, "hash": found.hash, "features": features}
+
+
 def _check_target(out: Path) -> None:
     if out.suffix not in (".parquet", ".csv", ".feather"):
         raise DataError(f"{out.name}: cannot write a file of type {out.suffix!r}; name it .parquet, .csv or .feather")
@@ -164,6 +188,12 @@ def _show_set(result: Mapping[str, Any]) -> None:
     columns = ["name", "family", "unit", "warm-up", "formula", "meaning"]
     keys = ["name", "family", "unit", "warm_up", "formula", "description"]
     _table(columns, [[feature[key] for key in keys] for feature in result["features"]])
+
+
+def _show_event_set(result: Mapping[str, Any]) -> None:
+    say(f"{result['name']}  {len(result['features'])} features of events  hash {result['hash'][:12]}")
+    columns = ["name", "family", "unit", "source", "missing"]
+    _table([*columns[:4], "missing means"], [[feature[key] for key in columns] for feature in result["features"]])
 
 
 def _show_computed(result: Mapping[str, Any]) -> None:

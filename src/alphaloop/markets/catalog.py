@@ -1,8 +1,9 @@
 """What the installed markets offer, by name.
 
 A market is a package inside this folder with a module ``catalog`` that declares ``FEATURE_SETS``, a tuple of
-`NamedSet`. Nothing here names a market, so a market's folder can be deleted and nothing else notices. Declarations
-carry loaders, not loaded sets: listing names imports no kernel.
+`NamedSet`; features of events are declared apart, see `alphaloop.markets.event_sets`. Nothing here names a market, so a
+market's folder can be deleted and nothing else notices. Declarations carry loaders, not loaded sets: listing names
+imports no kernel.
 """
 
 from __future__ import annotations
@@ -83,7 +84,7 @@ def named_sets() -> dict[str, tuple[str, NamedSet]]:
         module = f"{markets.__name__}.{market}.catalog"
         if find_spec(module) is None:
             continue
-        for declared in import_module(module).FEATURE_SETS:
+        for declared in getattr(import_module(module), "FEATURE_SETS", ()):
             found[declared.name] = (market, declared)
     return found
 
@@ -103,6 +104,10 @@ def feature_set(name: str) -> FeatureSet:
     """
     found = named_sets()
     if name not in found:
+        from alphaloop.markets.event_sets import named_event_sets
+
+        if name in named_event_sets():
+            raise UnknownNameError(f"{name!r} has features of events, not of bars; choose one of: {', '.join(found)}")
         raise UnknownNameError(
             f"no feature set is called {name!r}; {nearest(name, list(found))} "
             "(a set of your own is FILE.py or FILE.py:OBJECT)"

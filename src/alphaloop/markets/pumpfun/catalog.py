@@ -1,0 +1,42 @@
+"""What the Pump.fun market offers by name; read by `alphaloop.markets.catalog`."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from alphaloop.markets.event_sets import NamedEventSet
+
+if TYPE_CHECKING:
+    from alphaloop.markets.event_sets import EventAuditor
+    from alphaloop.markets.pumpfun.signals.catalogue import EventFeatureSet
+
+
+def _signal() -> EventFeatureSet:
+    from alphaloop.markets.pumpfun.signals.catalogue import SIGNAL
+
+    return SIGNAL
+
+
+def _genesis() -> EventFeatureSet:
+    from alphaloop.markets.pumpfun.signals.catalogue import GENESIS
+
+    return GENESIS
+
+
+def _signal_auditor() -> EventAuditor:
+    from alphaloop.markets.pumpfun.proofs.desk import audit_recording
+
+    return partial(audit_recording, _signal())
+
+
+def _genesis_auditor() -> EventAuditor:
+    from alphaloop.markets.pumpfun.proofs.desk import audit_recording
+
+    return partial(audit_recording, _genesis())
+
+
+EVENT_SETS = (
+    NamedEventSet("pumpfun-signal", "68 features of a tracked wallet's buy", _signal, _signal_auditor),
+    NamedEventSet("pumpfun-genesis", "75 features of a launch's first minute", _genesis, _genesis_auditor),
+)

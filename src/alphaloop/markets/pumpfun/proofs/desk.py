@@ -1,0 +1,76 @@
+"""From a recording to its audit."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from alphaloop.audit.findings import AuditResult
+from alphaloop.core.errors import DataError
+from alphaloop.core.progress import Progress, silent
+from alphaloop.markets.pumpfun.events import AnyEvent, Trade
+from alphaloop.markets.pumpfun.market import PumpMarket
+from alphaloop.markets.pumpfun.proofs.audit import audit_events
+from alphaloop.markets.pumpfun.recording.replay import read_events
+from alphaloop.markets.pumpfun.settings import PumpSettings
+from alphaloop.markets.pumpfun.signals.catalogue import SIGNAL, EventFeatureSet
+
+TRACKED: Final = 40
+EVENTS_PER_S: Final = 5_000
+
+
+def audit_recording(
+    features: EventFeatureSet, data: Path, *, seconds: float = 60.0, seed: int = 0, progress: Progress = silent
+) -> AuditResult:
+    """Audit a feature set of this market on a recording; see `audit_events`.
+
+    A recording that is shorter than wallet discovery needs would hold no signal, so for the audit of signals the
+    wallets that buy most often in it are tracked by hand from its first event on. Which wallets are tracked is given
+    then, like a setting; it is not a feature.
+
+    Raises
+    ------
+    DataError
+        If the recording cannot be read or makes no row of this feature set.
+    """
+    progress("reading events", 0, 1)
+    limit = max(int(seconds * EVENTS_PER_S), 1_000)
+    events = list(islice(read_events(data), limit))
+    if not events:
+        raise DataError(f"{data.name}: has no event; give a recording with trades")
+    notes = [f"the recording's first {limit} events were read"] if len(events) == limit else []
+    tracked: tuple[str, ...] = ()
+    if features is SIGNAL:
+        tracked = _busiest(events)
+        notes.append(f"{len(tracked)} wallets with the most buys were tracked by hand for the audit")
+    settings = PumpSettings(tracked_wallets=tracked)
+    return audit_events(
+        lambda _: PumpMarket(settings),
+        features,
+        events,
+        seconds=seconds,
+        seed=seed,
+        settings_hash=settings.hash,
+        data_hash=_hash(events),
+        data_name=data.name,
+        notes=notes,
+        progress=progress,
+    )
+
+
+def _busiest(events: Sequence[AnyEvent]) -> tuple[str, ...]:
+    buys = Counter(event.wallet for event in events if isinstance(event, Trade) and event.is_buy)
+    return tuple(wallet for wallet, _ in buys.most_common(TRACKED))
+
+
+def _hash(events: Sequence[AnyEvent]) -> str:
+    digest, encoder = hashlib.sha256(), msgspec.msgpack.Encoder()
+    for event in events:
+        digest.update(encoder.encode(event))
+    return digest.hexdigest()
