@@ -26,7 +26,7 @@ and buy ranks are missing where the creation was not seen, because earlier buyer
 from __future__ import annotations
 
 import math
-from typing import Final
+from typing import Any, Final
 
 from alphaloop.markets.pumpfun.books.token_state import LONG_NS, SHORT_NS, TokenState
 from alphaloop.markets.pumpfun.events import LAMPORTS_PER_SOL
@@ -77,7 +77,7 @@ def token_features(state: TokenState, now_ns: int, history_ns: int, floor_ns: in
     }
 
 
-def live_state(state: TokenState, now_ns: int) -> dict[str, str | int | float | bool]:
+def live_state(state: TokenState, now_ns: int) -> dict[str, Any]:
     """Present curve state for the bus channel ``token:<mint>``.
 
     Amounts are integers (lamports, base units); `price` is SOL per token; counts are those of what was seen.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import msgspec
 from pydantic import Field, model_validator
@@ -196,7 +196,7 @@ class TokenBook(StatefulBook[TokenBookState]):
             return dict.fromkeys(FEATURES, math.nan)
         return token_features(state, now_ns, now_ns - self.state.started_ns, self._floor_ns)
 
-    def live(self, mint: str, now_ns: int) -> dict[str, str | int | float | bool]:
+    def live(self, mint: str, now_ns: int) -> dict[str, Any]:
         """Present curve state for the bus, as `live_state` gives it; empty if the token is not known."""
         state = self.get(mint)
         return {} if state is None else live_state(state, now_ns)
