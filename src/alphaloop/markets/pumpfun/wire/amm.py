@@ -1,11 +1,11 @@
-"""PumpSwap's trade records to `AmmTrade`, and what `AmmTrade` leaves out to full records."""
+"""PumpSwap's trade records to `AmmTrade`."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from alphaloop.core.clock import NS_PER_S
 from alphaloop.markets.pumpfun.events import AmmTrade
+from alphaloop.markets.pumpfun.wire.borsh import block_ns
 from alphaloop.markets.pumpfun.wire.records import Record
 
 
@@ -24,7 +24,7 @@ def _amm_trade(record: Record, found: dict[str, Any], tokens: int, sol: int, *, 
         signature=record.signature,
         log_index=record.log_index,
         slot=record.slot,
-        event_ns=found["timestamp"] * NS_PER_S,
+        event_ns=block_ns(found["timestamp"]),
         known_ns=record.known_ns,
         mint="",
         pool=found["pool"],

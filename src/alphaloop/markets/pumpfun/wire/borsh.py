@@ -10,10 +10,13 @@ import struct
 from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
 
+from alphaloop.core.clock import NS_PER_S
 from alphaloop.core.errors import DataError
 from alphaloop.markets.pumpfun.wire.keys import KEY_BYTES, to_bytes, to_text
 from alphaloop.markets.pumpfun.wire.layouts import DISCRIMINATOR_BYTES, Layout
 
+#: The last whole second whose nanoseconds are an int64.
+LAST_S: Final = (2**63 - 1) // NS_PER_S
 U16: Final = struct.Struct("<H")
 U32: Final = struct.Struct("<I")
 _NUMBERS: Final = {"u8": struct.Struct("<B"), "u64": struct.Struct("<Q"), "i64": struct.Struct("<q")}
@@ -33,6 +36,19 @@ class Decoded(NamedTuple):
     event: str
     fields: dict[str, Any]
     extra: bytes
+
+
+def block_ns(seconds: int) -> int:
+    """Nanoseconds of a block's clock.
+
+    Raises
+    ------
+    DamagedRecord
+        If it is before 1970, or later than a record's time can be.
+    """
+    if not 0 <= seconds <= LAST_S:
+        raise DamagedRecord(f"a block's time of {seconds} seconds is impossible; fetch its transaction again")
+    return seconds * NS_PER_S
 
 
 def read_fields(layout: Layout, data: bytes) -> Decoded:

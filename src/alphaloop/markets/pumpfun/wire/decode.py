@@ -12,10 +12,9 @@ from typing import Any, Final
 
 import msgspec
 
-from alphaloop.core.clock import NS_PER_S
 from alphaloop.markets.pumpfun.events import AnyEvent, Complete, Create, Migration, PostCompleteBuy
 from alphaloop.markets.pumpfun.wire.amm import amm_buy, amm_sell
-from alphaloop.markets.pumpfun.wire.borsh import DamagedRecord, Decoded, read_fields
+from alphaloop.markets.pumpfun.wire.borsh import DamagedRecord, Decoded, block_ns, read_fields
 from alphaloop.markets.pumpfun.wire.keys import ZERO_KEY
 from alphaloop.markets.pumpfun.wire.layouts import (
     AMM_BUY,
@@ -100,7 +99,7 @@ def _create(record: Record, found: dict[str, Any]) -> Create:
         log_index=record.log_index,
         slot=record.slot,
         # The oldest layout has no block time; it was known at once, so the time of arrival is the best bound there is.
-        event_ns=record.known_ns if timestamp is None else timestamp * NS_PER_S,
+        event_ns=record.known_ns if timestamp is None else block_ns(timestamp),
         known_ns=record.known_ns,
         mint=found["mint"],
         name=found["name"],
@@ -125,7 +124,7 @@ def _complete(record: Record, found: dict[str, Any]) -> Complete:
         signature=record.signature,
         log_index=record.log_index,
         slot=record.slot,
-        event_ns=found["timestamp"] * NS_PER_S,
+        event_ns=block_ns(found["timestamp"]),
         known_ns=record.known_ns,
         mint=found["mint"],
         user=found["user"],
@@ -139,7 +138,7 @@ def _migration(record: Record, found: dict[str, Any]) -> Migration:
         signature=record.signature,
         log_index=record.log_index,
         slot=record.slot,
-        event_ns=found["timestamp"] * NS_PER_S,
+        event_ns=block_ns(found["timestamp"]),
         known_ns=record.known_ns,
         mint=found["mint"],
         user=found["user"],
@@ -157,7 +156,7 @@ def _post_complete_buy(record: Record, found: dict[str, Any]) -> PostCompleteBuy
         signature=record.signature,
         log_index=record.log_index,
         slot=record.slot,
-        event_ns=found["timestamp"] * NS_PER_S,
+        event_ns=block_ns(found["timestamp"]),
         known_ns=record.known_ns,
         mint=found["mint"],
         wallet=found["user"],

@@ -21,7 +21,7 @@ LOG_LIMIT_BYTES: Final = 10_000
 
 
 class Call(NamedTuple):
-    """A program that ran, and what it did in order: bytes are an event, text a line it logged, a `Call` another call."""
+    """A program that ran, and what it did in order: an event (bytes), a line that it logged (text), another call."""
 
     program: str
     steps: tuple[bytes | str | Call, ...] = ()

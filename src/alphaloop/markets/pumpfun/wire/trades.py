@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from alphaloop.core.clock import NS_PER_S
 from alphaloop.markets.pumpfun.events import Trade
+from alphaloop.markets.pumpfun.wire.borsh import LAST_S, block_ns
 from alphaloop.markets.pumpfun.wire.keys import KEY_BYTES, ZERO_KEY, to_bytes, to_text
 from alphaloop.markets.pumpfun.wire.layouts import WRAPPED_SOL
 from alphaloop.markets.pumpfun.wire.records import Record
@@ -51,9 +52,12 @@ def fast_trade(record: Record) -> Trade | None:
     except struct.error:
         return None
     later = len(data) - at - _TAIL.size
-    if is_buy > 1 or tracks > 1 or mayhem > 1 or (later < _LATER_ENDS[-1] and later not in _LATER_ENDS):
-        return None
-    if not data[_NAME_AT : _NAME_AT + name_length].isascii():
+    if (
+        (is_buy > 1 or tracks > 1 or mayhem > 1)
+        or (later < _LATER_ENDS[-1] and later not in _LATER_ENDS)
+        or not 0 <= timestamp <= LAST_S
+        or not data[_NAME_AT : _NAME_AT + name_length].isascii()
+    ):
         return None
     if quote in _SOL_QUOTE_BYTES:
         quote_mint = ""
@@ -94,7 +98,7 @@ def plain_trade(record: Record, found: dict[str, Any]) -> Trade:
         signature=record.signature,
         log_index=record.log_index,
         slot=record.slot,
-        event_ns=found["timestamp"] * NS_PER_S,
+        event_ns=block_ns(found["timestamp"]),
         known_ns=record.known_ns,
         mint=found["mint"],
         wallet=found["user"],
