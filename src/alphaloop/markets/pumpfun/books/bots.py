@@ -25,6 +25,8 @@ from alphaloop.markets.pumpfun.books.stateful import StatefulBook
 from alphaloop.markets.pumpfun.books.wallets import WalletBook
 from alphaloop.markets.pumpfun.events import LAMPORTS_PER_SOL, AnyEvent
 
+HIGH_FREQUENCY, MICRO_BUYER, QUICK_FLIPPER = "high_frequency", "micro_buyer", "quick_flipper"
+
 
 class BotSettings(Settings):
     """Limits of the three patterns."""
@@ -96,22 +98,22 @@ class BotBook(StatefulBook[BotState]):
         return number in self.state.until_ns
 
     def pattern(self, wallet: Wallet) -> str | None:
-        """Name the pattern of the last trades (``high_frequency``, ``micro_buyer``, ``quick_flipper``), None for none."""
+        """Name the first pattern that the last trades show, `HIGH_FREQUENCY`, `MICRO_BUYER` or `QUICK_FLIPPER`."""
         limits = self.settings
         if _within(wallet.entered_at, limits.fast_entries, limits.fast_window_s):
-            return "high_frequency"
+            return HIGH_FREQUENCY
         if (
             _within(wallet.bought_at, limits.micro_buys, limits.micro_window_s)
             and samples.median(samples.numbers(wallet.sizes)) < limits.micro_median_sol * LAMPORTS_PER_SOL
         ):
-            return "micro_buyer"
+            return MICRO_BUYER
         results = wallet.results
         if (
             results is not None
             and results.trips >= limits.flip_trips
             and samples.median(samples.numbers(results.holds)) < limits.flip_median_s * NS_PER_S
         ):
-            return "quick_flipper"
+            return QUICK_FLIPPER
         return None
 
 

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import math
 from itertools import pairwise
-from typing import ClassVar, Self
+from typing import ClassVar, Final, Self
 
 import msgspec
 from pydantic import Field, model_validator
@@ -35,6 +35,8 @@ from alphaloop.markets.pumpfun.books.roster import Step
 from alphaloop.markets.pumpfun.books.stateful import StatefulBook
 from alphaloop.markets.pumpfun.books.wallets import WalletBook
 from alphaloop.markets.pumpfun.events import AnyEvent, Trade
+
+NEVER_NS: Final = 2**62
 
 
 class DecaySettings(Settings):
@@ -64,10 +66,27 @@ class Watch(msgspec.Struct, array_like=True, gc=False):
 
 
 class Watched(msgspec.Struct, array_like=True, gc=False):
-    """A coin with entries that are watched, oldest first; `next_ns` is the first moment at which one needs a look."""
+    """A coin with entries that are watched.
+
+    Attributes
+    ----------
+    price : float
+        The price in force.
+    ends_ns : list of int
+        For each delay, and last for the horizon, when it ends for the first entry for which it is not over; `NEVER_NS`
+        where it is over for all.
+    waiting : list of int
+        The index of that entry in `open`.
+    next_ns : int
+        The first of `ends_ns`.
+    open : list of Watch
+        Oldest first.
+    """
 
     price: float
-    next_ns: int
+    ends_ns: list[int]
+    waiting: list[int]
+    next_ns: int = NEVER_NS
     peaks: Peaks = msgspec.field(default_factory=Peaks)
     open: list[Watch] = []
 
@@ -110,6 +129,7 @@ class DecayBook(StatefulBook[DecayState]):
         self._wallets, self._alpha, self._discovery = wallets, alpha, discovery
         self._delays_ns = [delay * NS_PER_S for delay in self.settings.delays_s]
         self._dues_ns = [*self._delays_ns, self.settings.horizon_s * NS_PER_S]
+        self._max_open = self.settings.max_open
         wallets.mourn(self.name)
 
     @property
@@ -149,30 +169,39 @@ class DecayBook(StatefulBook[DecayState]):
     def _open(self, step: Step, watched: Watched | None) -> None:
         now, price = step.known_ns, step.coin.price
         if watched is None:
-            watched = self.state.coins[step.coin.mint] = Watched(price, now + self._dues_ns[0])
+            size = len(self._dues_ns)
+            watched = self.state.coins[step.coin.mint] = Watched(price, [NEVER_NS] * size, [0] * size)
             self.state.agenda.add(step.coin.mint, now + self._dues_ns[-1] + 1)
         if not watched.open:
             watched.peaks = Peaks([now], [price])
-            watched.next_ns = now + self._dues_ns[0]
-        if len(watched.open) < self.settings.max_open:
+        if len(watched.open) < self._max_open:
             watched.open.append(Watch(step.wallet.number, now, []))
-            watched.next_ns = min(watched.next_ns, now + self._dues_ns[0])
+            watched.ends_ns = [min(end, now + due) for end, due in zip(watched.ends_ns, self._dues_ns, strict=True)]
+            watched.next_ns = min(watched.ends_ns)
 
     def _advance(self, watched: Watched, now_ns: int) -> None:
         """Note the price in force at each delay that ended before `now_ns`, and resolve what is over."""
-        last, still = len(self._delays_ns), []
-        next_ns = 0
-        for watch in watched.open:
-            prices, entered = watch.prices, watch.entered_ns
-            while len(prices) < last and now_ns > entered + self._dues_ns[len(prices)]:
-                prices.append(watched.price)
-            due = entered + self._dues_ns[len(prices)]
-            if now_ns > due:
-                self._resolve(watch, watched.peaks)
-                continue
-            still.append(watch)
-            next_ns = min(next_ns, due) if next_ns else due
-        watched.open, watched.next_ns = still, next_ns
+        ends_ns = watched.ends_ns
+        for which, end_ns in enumerate(ends_ns):
+            if now_ns > end_ns:
+                self._end(watched, which, now_ns)
+        if over := watched.waiting[-1]:
+            del watched.open[:over]
+            watched.waiting = [at - over for at in watched.waiting]
+        watched.next_ns = min(ends_ns)
+
+    def _end(self, watched: Watched, which: int, now_ns: int) -> None:
+        """Let a delay, or the horizon, end for every entry for which it did before `now_ns`."""
+        open_, due_ns, at = watched.open, self._dues_ns[which], watched.waiting[which]
+        horizon, end_ns = which == len(self._delays_ns), watched.ends_ns[which]
+        while now_ns > end_ns:
+            if horizon:
+                self._resolve(open_[at], watched.peaks)
+            else:
+                open_[at].prices.append(watched.price)
+            at += 1
+            end_ns = open_[at].entered_ns + due_ns if at < len(open_) else NEVER_NS
+        watched.waiting[which], watched.ends_ns[which] = at, end_ns
 
     def _resolve(self, watch: Watch, peaks: Peaks) -> None:
         curve = self.state.curves.get(watch.number)

@@ -47,7 +47,7 @@ class Position(msgspec.Struct, array_like=True, gc=False):
     @classmethod
     def opened(cls, units: int, cost: int, now_ns: int) -> Position:
         """Begin a round trip."""
-        return cls(units=units, cost=cost, lot_ns=now_ns, opened_ns=now_ns, bought=units, spent=cost)
+        return cls(units, cost, now_ns, now_ns, units, cost)
 
     def buy(self, units: int, cost: int, now_ns: int) -> None:
         """Add a lot."""
@@ -131,7 +131,7 @@ class Results(msgspec.Struct, array_like=True, gc=False):
     holds: bytes = b""
 
     def close(self, position: Position, best_value: float) -> None:
-        """Count a round trip that is over; `best_value` are the lamports of all it bought at the best price while held."""
+        """Count a finished round trip; `best_value` are the lamports of all it bought at the best price while held."""
         gain = position.received - position.spent
         self.realised -= position.cost_left
         self.closed += 1

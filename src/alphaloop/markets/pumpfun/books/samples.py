@@ -14,11 +14,14 @@ from typing import Final
 WIDTH: Final = 8
 
 _ONE: Final = struct.Struct("<q")
+_pack: Final = _ONE.pack
 
 
 def added(sample: bytes, number: int, most: int) -> bytes:
     """`sample` with `number` behind it, and without its oldest ones beyond `most`."""
-    return (sample + _ONE.pack(number))[-most * WIDTH :]
+    if len(sample) < most * WIDTH:
+        return sample + _pack(number)
+    return sample[len(sample) - (most - 1) * WIDTH :] + _pack(number)
 
 
 def numbers(sample: bytes) -> tuple[int, ...]:

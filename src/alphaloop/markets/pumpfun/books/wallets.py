@@ -38,7 +38,8 @@ from alphaloop.markets.pumpfun.events import (
     Trade,
 )
 
-NS_PER_HOUR = 3600 * NS_PER_S
+NS_PER_MINUTE = 60 * NS_PER_S
+NS_PER_HOUR = 60 * NS_PER_MINUTE
 
 
 class WalletSettings(Settings):
@@ -87,6 +88,12 @@ class WalletBook(StatefulBook[WalletState]):
         self.state.wallet_agenda = Agenda(self.settings.every_s)
         self.step: Step | None = None
         self._numbers: dict[str, int] = {}
+        self._judged_from = self.settings.judged_from_buys
+        self._dust = self.settings.dust_fraction
+        self._recent_buys = self.settings.recent_buys
+        self._recent_entries = self.settings.recent_entries
+        self._recent_trips = self.settings.recent_trips
+        self._recent_entrances = self.settings.recent_entrances
 
     @property
     def every_s(self) -> int:
@@ -192,17 +199,17 @@ class WalletBook(StatefulBook[WalletState]):
         else:
             wallet.sells += 1
             self._sell(coin, wallet, event.token_amount, event.wallet_sol, now)
-        if wallet.buys >= self.settings.judged_from_buys:
+        if wallet.buys >= self._judged_from:
             self._note(wallet.number)
         self.step = Step(now, coin, wallet, entry, rank, before)
 
     def _enter(self, event: Trade, coin: Coin, wallet: Wallet) -> int:
         now = event.known_ns
         wallet.entries += 1
-        wallet.entered_at = samples.added(wallet.entered_at, now, self.settings.recent_entries)
+        wallet.entered_at = samples.added(wallet.entered_at, now, self._recent_entries)
         entrances = coin.entrances
         entrances.append(Entrance(wallet.number, now, event.slot, event.sol_amount))
-        if len(entrances) > self.settings.recent_entrances:
+        if len(entrances) > self._recent_entrances:
             del entrances[0]
         if not coin.created_ns:
             return 0
@@ -216,8 +223,8 @@ class WalletBook(StatefulBook[WalletState]):
     def _buy(self, event: Trade, coin: Coin, wallet: Wallet) -> None:
         now, lamports = event.known_ns, event.sol_amount
         _size(wallet, lamports)
-        wallet.bought_at = samples.added(wallet.bought_at, now, self.settings.recent_buys)
-        wallet.sizes = samples.added(wallet.sizes, lamports, self.settings.recent_buys)
+        wallet.bought_at = samples.added(wallet.bought_at, now, self._recent_buys)
+        wallet.sizes = samples.added(wallet.sizes, lamports, self._recent_buys)
         hour = now // NS_PER_HOUR
         if hour != wallet.last_hour:
             wallet.active_hours += 1
@@ -225,8 +232,8 @@ class WalletBook(StatefulBook[WalletState]):
         if coin.created_ns:
             age = now - coin.created_ns
             wallet.aged_buys += 1
-            wallet.under_60 += age < 60 * NS_PER_S
-            wallet.under_300 += age < 300 * NS_PER_S
+            wallet.under_60 += age < NS_PER_MINUTE
+            wallet.under_300 += age < 5 * NS_PER_MINUTE
         position = coin.positions.get(wallet.number)
         if position is None:
             coin.positions[wallet.number] = Position.opened(event.token_amount, event.wallet_sol, now)
@@ -242,11 +249,11 @@ class WalletBook(StatefulBook[WalletState]):
         if results is None:
             results = wallet.results = Results()
         results.realised += position.sell(units, proceeds, now_ns)
-        if position.bought - position.sold > self.settings.dust_fraction * position.bought:
+        if position.bought - position.sold > self._dust * position.bought:
             return
         results.close(position, _best_value(coin, position))
         if position.sold:
-            results.hold(position.held / position.sold, self.settings.recent_trips)
+            results.hold(position.held / position.sold, self._recent_trips)
         coin.positions[wallet.number] = None
 
     def _pool_sale(self, event: AmmTrade) -> None:
@@ -256,7 +263,7 @@ class WalletBook(StatefulBook[WalletState]):
         wallet = self.state.wallets[number]
         wallet.seen_ns = event.known_ns
         self._sell(coin, wallet, event.token_amount, event.sol_amount, event.known_ns)
-        if wallet.buys >= self.settings.judged_from_buys:
+        if wallet.buys >= self._judged_from:
             self._note(number)
 
     def _complete(self, event: Complete) -> None:
@@ -268,7 +275,7 @@ class WalletBook(StatefulBook[WalletState]):
             wallet = self.state.wallets.get(number)
             if wallet is not None:
                 wallet.graduated += 1
-                if wallet.buys >= self.settings.judged_from_buys:
+                if wallet.buys >= self._judged_from:
                     self._note(number)
 
     def _note(self, number: int) -> None:
@@ -313,18 +320,19 @@ class WalletBook(StatefulBook[WalletState]):
             if wallet.results is None:
                 wallet.results = Results()
             wallet.results.close(position, _best_value(coin, position))
-            if wallet.buys >= self.settings.judged_from_buys:
+            if wallet.buys >= self._judged_from:
                 self._note(number)
 
 
 def _size(wallet: Wallet, lamports: int) -> None:
     """Welford's step for the sizes of a wallet's buys."""
-    size = lamports / LAMPORTS_PER_SOL
-    mean = wallet.spent / wallet.buys / LAMPORTS_PER_SOL if wallet.buys else 0.0
-    wallet.buys += 1
-    wallet.spent += lamports
-    wallet.size_m2 += (size - mean) * (size - wallet.spent / wallet.buys / LAMPORTS_PER_SOL)
-    wallet.largest = max(wallet.largest, lamports)
+    buys, spent = wallet.buys, wallet.spent
+    wallet.buys, wallet.spent = buys + 1, spent + lamports
+    if buys:
+        before, after = lamports - spent / buys, lamports - (spent + lamports) / (buys + 1)
+        wallet.size_m2 += before / LAMPORTS_PER_SOL * (after / LAMPORTS_PER_SOL)
+    if lamports > wallet.largest:
+        wallet.largest = lamports
 
 
 def _best_value(coin: Coin, position: Position) -> float:
