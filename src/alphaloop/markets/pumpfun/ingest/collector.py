@@ -11,7 +11,7 @@ from pathlib import Path
 import structlog
 from pydantic import Field
 
-from alphaloop.core.clock import Clock, stopwatch
+from alphaloop.core.clock import Clock, stopwatch, to_ns
 from alphaloop.core.errors import StateError
 from alphaloop.core.settings import Settings
 from alphaloop.markets.pumpfun.ingest.backlog import Backlog
@@ -20,6 +20,7 @@ from alphaloop.markets.pumpfun.ingest.intake import Intake
 from alphaloop.markets.pumpfun.ingest.marks import Marks
 from alphaloop.markets.pumpfun.ingest.recorder import Recorder
 from alphaloop.markets.pumpfun.ingest.snapshots import Snapshot, Snapshots
+from alphaloop.markets.pumpfun.ingest.writer import rows_of
 from alphaloop.markets.pumpfun.market import PumpMarket
 from alphaloop.markets.pumpfun.recording.replay import read_records
 from alphaloop.markets.pumpfun.wire.decode import DamagedRecord, Other, decode
@@ -35,6 +36,7 @@ class CollectorSettings(Settings):
 
     events_at_once: int = Field(default=256, ge=1, description="events that are applied before others get a turn")
     tick_s: float = Field(default=1.0, gt=0, description="between looks at the clock while no event comes")
+    store_trades: bool = Field(default=True, description="keep every trade in the database, not in the recording alone")
     remember_s: float = Field(
         default=1800.0, ge=60, description="how much of the recording's end is read for known events at a start"
     )
@@ -110,6 +112,7 @@ class Collector:
             "market_restored",
             snapshot_ns=None if snapshot is None else snapshot.position_ns,
             replayed=self.fed.replayed,
+            position_ns=self.applied_ns,
             took_s=round(stopwatch() - began, 3),
         )
 
@@ -121,7 +124,7 @@ class Collector:
         everything : bool
             Read the whole recording: an unfinished gap may reach back beyond `remember_s`.
         """
-        first_ns = None if everything else recorded_ns - int(self._settings.remember_s * 1e9)
+        first_ns = None if everything else recorded_ns - to_ns(self._settings.remember_s)
         coming = read_records(self._recording, first_ns=first_ns)
         while chunk := await asyncio.to_thread(_next_of, coming):
             intake.restore(chunk)
@@ -136,7 +139,7 @@ class Collector:
 
     async def tick(self, intake: Intake, recorder: Recorder) -> None:
         """Fire the timers that are due, as long as nothing is on its way that is known before now."""
-        if recorder.idle and not len(self._backlog):
+        if self.applied_ns and recorder.idle and not len(self._backlog):
             now_ns = max(self._clock.now_ns(), intake.last_ns)
             intake.after(now_ns)
             batch = self._advance(now_ns)
@@ -169,9 +172,7 @@ class Collector:
 
     def _apply(self, record: Record, batch: Batch) -> None:
         if not self._caught_up_to_mark and record.known_ns > self._marks.advanced_ns:
-            # Where the killed process had fired its timers already: what they said then is not said again.
-            batch.add(self._marks.advanced_ns, self.market.advance(self._marks.advanced_ns))
-            self._caught_up_to_mark = True
+            self._catch_up_to_mark(batch)
         self.applied_ns = record.known_ns
         try:
             event = decode(record)
@@ -186,6 +187,13 @@ class Collector:
         else:
             self.fed.events += 1
             batch.add(record.known_ns, self.market.apply(event))
+            batch.store(rows_of(event, trades=self._settings.store_trades))
+
+    def _catch_up_to_mark(self, batch: Batch) -> None:
+        # So far the killed process had fired its timers already: what they say again is known to be published.
+        self._caught_up_to_mark = True
+        if self.fed.events or self.applied_ns:
+            batch.add(self._marks.advanced_ns, self.market.advance(self._marks.advanced_ns))
 
     def _advance(self, now_ns: int) -> Batch:
         self._caught_up_to_mark = True

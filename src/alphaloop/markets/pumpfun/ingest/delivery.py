@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import structlog
@@ -21,7 +20,8 @@ from alphaloop.core.errors import BusAwayError, StoreAwayError
 from alphaloop.core.settings import Settings
 from alphaloop.markets.pumpfun.emissions import Emission, Member, Publish, Row
 from alphaloop.markets.pumpfun.ingest.marks import Marks
-from alphaloop.stores.records import Records, TableSpec
+from alphaloop.markets.pumpfun.ingest.writer import Change
+from alphaloop.stores.records import Records
 
 log = structlog.get_logger("alphaloop.pumpfun.delivery")
 
@@ -49,8 +49,13 @@ class Batch:
     """
 
     known_ns: int = 0
-    rows: list[Row] = field(default_factory=list)
+    rows: list[Row | Change] = field(default_factory=list)
     messages: list[tuple[int, Publish | Member]] = field(default_factory=list)
+
+    def store(self, row: Row | Change | None) -> None:
+        """Add a row that follows from the last event added."""
+        if row is not None:
+            self.rows.append(row)
 
     def add(self, known_ns: int, emissions: list[Emission]) -> None:
         """Add what follows from an event or timer known at `known_ns`."""
@@ -67,21 +72,19 @@ class Delivery:
 
     Attributes
     ----------
-    stored_ns, sent_ns : int
-        Everything that follows from events known up to there is stored, and published.
+    handed_ns, stored_ns, sent_ns : int
+        Everything that follows from events known up to there was handed over, is stored, is published.
     """
 
     def __init__(
         self,
         records: Records,
         bus: Bus,
-        tables: Sequence[TableSpec],
         marks: Marks,
         settings: DeliverySettings | None = None,
     ) -> None:
         self._records = records
         self._bus = bus
-        self._keys: Mapping[str, tuple[str, ...]] = {table.name: table.key for table in tables}
         self._marks = marks
         self._settings = settings or DeliverySettings()
         self._to_store: deque[Batch] = deque()
@@ -91,6 +94,7 @@ class Delivery:
         self._room = asyncio.Event()
         self._stored = asyncio.Event()
         self._sent = asyncio.Event()
+        self.handed_ns = 0
         self.stored_ns = 0
         self.sent_ns = 0
         self.dropped_messages = 0
@@ -109,6 +113,7 @@ class Delivery:
             self._room.clear()
             await self._room.wait()
         self._to_store.append(batch)
+        self.handed_ns = max(self.handed_ns, batch.known_ns)
         self._waiting_rows += len(batch.rows)
         self._changed.set()
 
@@ -172,17 +177,19 @@ class Delivery:
             self._marks.publish(known_ns)
         self._sent.set()
 
-    async def _commit(self, rows: list[Row]) -> None:
-        by_table: dict[str, dict[tuple[object, ...], Row]] = {}
+    async def _commit(self, rows: list[Row | Change]) -> None:
+        by_table: dict[str, list[dict[str, object]]] = {}
         for row in rows:
-            key = tuple(row.values.get(name) for name in self._keys[row.table])
-            # The newest row of a key is the one that counts.
-            by_table.setdefault(row.table, {})[key] = row
+            if isinstance(row, Row):
+                by_table.setdefault(row.table, []).append(row.values)
+        changes = [row for row in rows if isinstance(row, Change)]
 
         def commit() -> None:
             with self._records.transaction():
-                for table, newest in by_table.items():
-                    self._records.add(table, [row.values for row in newest.values()], conflict="replace")
+                for table, values in by_table.items():
+                    self._records.add(table, values, conflict="replace")
+                for change in changes:
+                    self._records.update(change.table, change.where, change.values)
 
         pause, began, tries = self._settings.retry_s, stopwatch(), 0
         while True:

@@ -169,7 +169,7 @@ class Feed:
                 await self._intake.offer(waiting)
             elif asked and not self._intake.knows(one.signature):
                 log.error("transaction_missing", signature=one.signature, slot=one.slot)
-                self._unfinished.add(one.signature, one.slot)
+                self._unfinished.add(one.signature, self._clock.now_ns())
 
     async def _stop_holding(self, anchor: Anchor) -> None:
         await asyncio.sleep(self._history.settings.hold_s)

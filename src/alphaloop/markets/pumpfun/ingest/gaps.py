@@ -163,7 +163,8 @@ class History:
             page = msgspec.convert(answer, type=list[Listed])
             # A node that does not know the anchor (another fork, another program's) would go on to the first block.
             found += (listed for listed in page if listed.slot >= anchor.slot and listed.signature != anchor.signature)
-            if len(page) < self.settings.page or page[-1].slot < anchor.slot:
+            # A short page proves nothing: some providers give fewer than they are asked for. An empty one does.
+            if not page or page[-1].slot < anchor.slot:
                 return found
             if len(found) >= self.settings.longest:
                 log.error(

@@ -183,7 +183,7 @@ class Intake:
         if scan.damaged:
             # A line was garbled on its way; the transaction itself has the event.
             self.counts.damaged += scan.damaged
-            self._unfinished.add(transaction.signature, transaction.slot)
+            self._unfinished.add(transaction.signature, self._clock.now_ns())
         elif not scan.truncated:
             self._seen.complete(transaction.signature)
         return scan.records
@@ -210,7 +210,7 @@ class Intake:
             log.warning("recovery_is_slow", signature=original.signature, waited_s=self._settings.recover_s)
         if found is None:
             # What the cut logs do show goes on; the rest comes when a node has it.
-            self._unfinished.add(original.signature, original.slot)
+            self._unfinished.add(original.signature, self._clock.now_ns())
             return original
         self.counts.recovered += 1
         return found

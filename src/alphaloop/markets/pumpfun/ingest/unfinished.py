@@ -35,7 +35,7 @@ class Unfinished:
             try:
                 content = json.loads(path.read_text())
                 self._gap = None if content["gap"] is None else Anchor(str(content["gap"][0]), int(content["gap"][1]))
-                self._transactions = {str(name): int(slot) for name, slot in content["transactions"].items()}
+                self._transactions = {str(name): int(since) for name, since in content["transactions"].items()}
             except (ValueError, KeyError, TypeError, IndexError, AttributeError):
                 raise StateError(
                     f"{path}: what is still to be fetched cannot be read; remove the file to go on without it"
@@ -48,7 +48,7 @@ class Unfinished:
 
     @property
     def transactions(self) -> dict[str, int]:
-        """Transactions that could not be fetched, with their slots, oldest first."""
+        """Transactions that could not be fetched, and since when (UTC nanoseconds), oldest first."""
         return dict(self._transactions)
 
     def open_gap(self, anchor: Anchor) -> None:
@@ -63,10 +63,10 @@ class Unfinished:
             self._gap = None
             self._write()
 
-    def add(self, signature: str, slot: int) -> None:
+    def add(self, signature: str, now_ns: int) -> None:
         """Note a transaction that could not be fetched."""
         if signature not in self._transactions:
-            self._transactions[signature] = slot
+            self._transactions[signature] = now_ns
             self._write()
 
     def done(self, signature: str) -> None:
