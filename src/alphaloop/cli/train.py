@@ -82,7 +82,8 @@ def show(result: Mapping[str, Any]) -> None:
     largest = parity["max_abs_diff"]
     say(f"parity     {parity['rows']:,} rows, largest difference {largest:.1e}, {parity['flipped']} flipped")
     say(f"audit      {'clean' if audit['clean'] else str(len(audit['findings'])) + ' findings'}")
-    say(f"backtest   test rows: {result['backtest']['trades']} trades, net {result['backtest']['net_return']:+.2%}")
+    if traded := result["backtest"]:
+        say(f"backtest   test rows: {traded['trades']} trades, net {traded['net_return']:+.2%}")
     say("")
     say(result["verdict"])
 

@@ -101,6 +101,8 @@ class Origin:
         The audit's verdict as plain data.
     created_ns
         When the contract is made.
+    symbols
+        Names to write down; those of `dataset` if absent. A market whose symbols come and go gives none.
     """
 
     recipe: Procedure
@@ -115,6 +117,7 @@ class Origin:
     trading: Mapping[str, Any]
     audit: Mapping[str, Any]
     created_ns: int
+    symbols: tuple[str, ...] | None = None
 
 
 def contract_of(trained: Trained, origin: Origin) -> Contract:
@@ -170,6 +173,6 @@ def _dataset(origin: Origin) -> DatasetEntry:
         fingerprint=origin.dataset.fingerprint,
         files=tuple(FileEntry(name=name, sha256=sha256) for name, sha256 in origin.files.items()),
         rows={part: len(taken) for part, taken in origin.split.parts().items()},
-        symbols=origin.dataset.symbols,
+        symbols=origin.dataset.symbols if origin.symbols is None else origin.symbols,
         step_s=origin.step_ns / NS_PER_S if origin.step_ns else None,
     )
