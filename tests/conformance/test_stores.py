@@ -8,21 +8,24 @@ from pathlib import Path
 import pytest
 
 from alphaloop.core.errors import InputError, StateError
+from alphaloop.stores.address import open_store
 from alphaloop.stores.contract import Checkpoint, Event, Run, Store
 from alphaloop.stores.memory import MemoryPlace, MemoryStore
-from alphaloop.stores.sqlite import open_sqlite
 
 Opener = Callable[[], Store]
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=["memory", "sqlite", "postgresql"])
 def opener(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Opener]:
     """Opens one and the same place again and again; everything left open is closed at the end."""
     place = MemoryPlace()
     opened: list[Store] = []
+    url = f"sqlite:///{tmp_path / 'state.db'}"
+    if request.param == "postgresql":
+        url = request.getfixturevalue("postgres_place")
 
     def open_again() -> Store:
-        store: Store = MemoryStore(place) if request.param == "memory" else open_sqlite(tmp_path / "state.db")
+        store = MemoryStore(place) if request.param == "memory" else open_store(url)
         opened.append(store)
         return store
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self
 
@@ -10,6 +11,8 @@ from sqlalchemy import Connection, Engine, Table, delete, func, insert, select, 
 
 from alphaloop.stores.checks import require_identity, require_next, require_open
 from alphaloop.stores.contract import Checkpoint, Event, Run
+from alphaloop.stores.engines import translated
+from alphaloop.stores.place import Place
 from alphaloop.stores.tables import blobs, checkpoints, events, heartbeats, runs
 
 
@@ -20,30 +23,31 @@ class SqlStore:
     ----------
     engine : sqlalchemy.Engine
         Of a database whose schema is migrated and whose place is locked.
-    place : str
+    place : Place
         What errors call it.
     release : callable
         Gives the lock back; called once, by `close`.
     """
 
-    def __init__(self, engine: Engine, place: str, release: Callable[[], None]) -> None:
+    def __init__(self, engine: Engine, place: Place, release: Callable[[], None]) -> None:
         self._engine = engine
         self._place = place
+        self._name = place.name
         self._release = release
 
     def begin(self, run_id: str, identity: str) -> Run:
         """Open a run, new or known."""
-        with self._engine.begin() as connection:
+        with self._writing() as connection:
             run = _run(connection, run_id)
             if run is None:
                 run = Run(run_id, identity)
                 connection.execute(insert(runs).values(run_id=run_id, identity=identity))
-        require_identity(self._place, run, identity)
+        require_identity(self._name, run, identity)
         return run
 
     def runs(self) -> list[Run]:
         """List all runs, sorted by id."""
-        with self._engine.connect() as connection:
+        with self._reading() as connection:
             return [Run(*row) for row in connection.execute(_RUNS.order_by(runs.c.run_id))]
 
     def append(
@@ -56,8 +60,8 @@ class SqlStore:
         result: str | None = None,
     ) -> None:
         """Add whatever is given, in one transaction."""
-        with self._engine.begin() as connection:
-            require_open(self._place, run_id, _run(connection, run_id))
+        with self._writing() as connection:
+            require_open(self._name, run_id, _run(connection, run_id))
             if events:
                 self._add_events(connection, run_id, events)
             if checkpoint is not None:
@@ -74,20 +78,20 @@ class SqlStore:
             .where(events.c.run_id == run_id, events.c.seq >= first_seq)
             .order_by(events.c.seq)
         )
-        with self._engine.connect() as connection:
+        with self._reading() as connection:
             return [Event(*row) for row in connection.execute(wanted)]
 
     def checkpoint(self, run_id: str) -> Checkpoint | None:
         """Give the last checkpoint, None before the first."""
         columns = (checkpoints.c.seq, checkpoints.c.cursor, checkpoints.c.time_ns, checkpoints.c.state)
-        with self._engine.connect() as connection:
+        with self._reading() as connection:
             row = connection.execute(select(*columns).where(checkpoints.c.run_id == run_id)).first()
             parts = connection.execute(select(blobs.c.name, blobs.c.content).where(blobs.c.run_id == run_id))
             return None if row is None else Checkpoint(*row, {name: bytes(content) for name, content in parts})
 
     def heartbeat(self, run_id: str) -> int | None:
         """Give the last heartbeat in UTC nanoseconds, None before the first."""
-        with self._engine.connect() as connection:
+        with self._reading() as connection:
             return connection.scalar(select(heartbeats.c.beat_ns).where(heartbeats.c.run_id == run_id))
 
     def close(self) -> None:
@@ -103,9 +107,19 @@ class SqlStore:
     ) -> None:
         self.close()
 
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        with translated(self._place), self._engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def _reading(self) -> Iterator[Connection]:
+        with translated(self._place), self._engine.connect() as connection:
+            yield connection
+
     def _add_events(self, connection: Connection, run_id: str, added: Sequence[Event]) -> None:
         last = connection.scalar(select(func.max(events.c.seq)).where(events.c.run_id == run_id))
-        require_next(self._place, run_id, added, 0 if last is None else last + 1)
+        require_next(self._name, run_id, added, 0 if last is None else last + 1)
         rows = [{"run_id": run_id, "seq": e.seq, "time_ns": e.time_ns, "kind": e.kind, "body": e.body} for e in added]
         connection.execute(insert(events), rows)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -13,6 +14,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
 from alphaloop.core.addresses import scrubbed
+from alphaloop.core.errors import InputError
 from alphaloop.stores.engines import READ_ONLY, postgres_engine, sqlite_engine, translated
 from alphaloop.stores.place import Place
 from alphaloop.stores.records import conditions, statements
@@ -37,6 +39,8 @@ def open_sql(place: Place) -> SqlRecords:
     StoreAwayError
         If the server does not answer.
     """
+    if place.kind == "sqlite":
+        _make_folder(place)
     engine = sqlite_engine(place.path) if place.kind == "sqlite" else postgres_engine(place)
     try:
         with translated(place), engine.connect():
@@ -195,6 +199,13 @@ class SqlRecords:
         if found is None:
             raise undeclared(self._place.name, name)
         return found
+
+
+def _make_folder(place: Place) -> None:
+    try:
+        Path(place.path).parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{place.name}: its folder cannot be made ({error.strerror}); give another file") from None
 
 
 def _insertion(insert: Any, spec: TableSpec, conflict: Conflict) -> Any:
