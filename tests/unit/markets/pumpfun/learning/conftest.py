@@ -124,9 +124,7 @@ def database(made, tmp_path_factory) -> str:
 @pytest.fixture(scope="session")
 def maker() -> SimpleNamespace:
     """Functions that make stored rows."""
-    return SimpleNamespace(
-        rows=make_rows, store=store_rows, outcomes=outcomes_of, identity=identity, begin_ns=BEGIN_NS
-    )
+    return SimpleNamespace(rows=make_rows, store=store_rows, outcomes=outcomes_of, identity=identity, begin_ns=BEGIN_NS)
 
 
 @pytest.fixture(scope="session")
