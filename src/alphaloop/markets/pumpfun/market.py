@@ -157,8 +157,7 @@ class PumpMarket:
         self.shelf.intelligence.untrack(wallet)
 
     def _fire(self, until_ns: int) -> None:
-        self._schedule.fire(until_ns)
-        self._due_ns = self._schedule.due_ns
+        self._due_ns = self._schedule.fire(until_ns)
 
     def _refuse(self, event: AnyEvent) -> None:
         raise StateError(

@@ -56,11 +56,15 @@ class Schedule:
         """When the first of them is due."""
         return min(timer.due_ns for timer in self.timers)
 
-    def fire(self, until_ns: int) -> None:
-        """Fire all that is due by `until_ns`, that moment included."""
-        while (due := self.due_ns) <= until_ns:
-            for timer in self.timers:
-                if timer.due_ns == due:
+    def fire(self, until_ns: int) -> int:
+        """Fire all that is due by `until_ns`, that moment included; give when the next is due."""
+        while True:
+            dues = [timer.due_ns for timer in self.timers]
+            due = min(dues)
+            if due > until_ns:
+                return due
+            for timer, at in zip(self.timers, dues, strict=True):
+                if at == due:
                     timer.fire(due)
 
 

@@ -28,7 +28,7 @@ from alphaloop.markets.pumpfun.shelf import Shelf
 from alphaloop.markets.pumpfun.signals.catalogue import GENESIS
 from alphaloop.markets.pumpfun.signals.identity import signal_id
 from alphaloop.markets.pumpfun.signals.messages import GenesisMessage, encode, numbers
-from alphaloop.markets.pumpfun.signals.scoring import Scorers, best
+from alphaloop.markets.pumpfun.signals.scoring import NoScorers, Scorers, best
 from alphaloop.markets.pumpfun.signals.settings import GenesisSettings
 from alphaloop.markets.pumpfun.signals.vector import GENESIS_VECTOR, Vector
 from alphaloop.markets.pumpfun.signals.window import Window, opened, window_features
@@ -128,6 +128,8 @@ class GenesisWatcher:
         rise = window.price / window.start_price - 1.0
         if len(window.buyers) < self.settings.abort_buyers or rise < self.settings.abort_move:
             window.aborted = True
+            return
+        if isinstance(self.scorers, NoScorers):
             return
         vector = GENESIS_VECTOR(self.features(window, now_ns))
         scores = self.scorers.genesis(vector)

@@ -6,6 +6,7 @@ import msgspec
 
 from alphaloop.core.clock import NS_PER_S
 from alphaloop.markets.pumpfun.emissions import Emission, Publish
+from alphaloop.markets.pumpfun.events import LAMPORTS_PER_SOL
 from alphaloop.markets.pumpfun.schedule import NEVER_NS, next_multiple
 from alphaloop.markets.pumpfun.shelf import Shelf
 from alphaloop.markets.pumpfun.signals.messages import TokenState, encode
@@ -57,10 +58,35 @@ class LiveStates:
                 self._tell(mint, due_ns)
 
     def _tell(self, mint: str, now_ns: int) -> None:
-        live = self.shelf.tokens.live(mint, now_ns)
-        if live:
-            message = TokenState(token_mint=mint, **{key: value for key, value in live.items() if key != "mint"})
-            self.out.append(Publish(f"token:{mint}", encode(message), self.settings.token_keep_s))
+        token = self.shelf.tokens.get(mint)
+        if token is None:
+            return
+        flow = token.flow(now_ns)
+        message = TokenState(
+            token_mint=mint,
+            known_ns=now_ns,
+            last_trade_ns=token.last_ns,
+            created_ns=token.created_ns,
+            creator=token.creator,
+            price=token.price,
+            peak_price=token.peak_price,
+            virtual_sol=token.virtual_sol,
+            virtual_token=token.virtual_token,
+            real_sol=token.real_sol,
+            real_token=token.real_token,
+            progress=token.progress,
+            market_cap_sol=token.market_cap_sol,
+            complete=bool(token.completed_ns),
+            mayhem=token.mayhem,
+            trades=token.trades,
+            unique_buyers=len(token.buyers),
+            buys_60s=flow.buys_60s,
+            sells_60s=flow.sells_60s,
+            buys_300s=flow.buys_300s,
+            sells_300s=flow.sells_300s,
+            sol_net_60s=flow.net_60s / LAMPORTS_PER_SOL,
+        )
+        self.out.append(Publish(f"token:{mint}", encode(message), self.settings.token_keep_s))
 
     def save(self) -> bytes:
         """Give the whole state."""

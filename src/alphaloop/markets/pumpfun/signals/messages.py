@@ -176,13 +176,14 @@ class _Envelope(msgspec.Struct, frozen=True):
 
 
 _NAMES: Final = {kind: name for name, kind in TYPES.items()}
+_HEADS: Final = {kind: f'{{"type":"{name}","v":{VERSION},"data":'.encode() for name, kind in TYPES.items()}
 _encoder: Final = msgspec.json.Encoder()
 _envelopes: Final = msgspec.json.Decoder(_Envelope)
 
 
 def encode(message: Message) -> bytes:
     """One message as JSON."""
-    return _encoder.encode({"type": _NAMES[type(message)], "v": VERSION, "data": message})
+    return _HEADS[type(message)] + _encoder.encode(message) + b"}"
 
 
 def envelope(message: Message) -> dict[str, Any]:

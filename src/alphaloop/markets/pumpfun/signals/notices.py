@@ -37,7 +37,7 @@ class Notices:
         self._crowded[mint] = None
 
     def _candles(self, now_ns: int) -> None:
-        self.out.extend(Row("candles_1m", _plain(candle)) for candle in self.shelf.candles.closed())
+        self.out.extend(Row("candles_1m", msgspec.structs.asdict(candle)) for candle in self.shelf.candles.closed())
 
     def _bundles(self, now_ns: int) -> None:
         for bundle in self.shelf.bundles.found():
@@ -45,7 +45,9 @@ class Notices:
             self.out.append(Row("bundles", {"bundle_id": identity, **_plain(bundle), "known_ns": now_ns}))
 
     def _lifecycle(self, now_ns: int) -> None:
-        self.out.extend(Row("token_lifecycle", _plain(change)) for change in self.shelf.lifecycle.changes())
+        self.out.extend(
+            Row("token_lifecycle", msgspec.structs.asdict(change)) for change in self.shelf.lifecycle.changes()
+        )
 
     def _crowding(self, now_ns: int) -> None:
         book = self.shelf.crowding

@@ -23,7 +23,7 @@ class Scorers(Protocol):
 
 
 class NoScorers:
-    """No model at all."""
+    """No model at all; nobody need compute features only to ask it."""
 
     def signal(self, vector: Vector) -> Mapping[str, float]:
         """Nothing."""
