@@ -8,7 +8,6 @@ first, as the outcome lists them.
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
@@ -95,7 +94,7 @@ def open_envelope(answer: Mapping[str, Any]) -> Envelope:
         if found.meta is None:
             raise DataError("the transaction comes without its outcome (meta); ask for it with getTransaction")
         signature, keys, spelt_whole = _message(found.transaction)
-    except (msgspec.ValidationError, KeyError, IndexError, binascii.Error) as wrong:
+    except (msgspec.ValidationError, KeyError, IndexError, ValueError) as wrong:
         raise DataError(f"this is no getTransaction answer ({wrong}); give the node's JSON as it came") from None
     if found.meta.loaded and not spelt_whole:
         keys = [*keys, *found.meta.loaded.writable, *found.meta.loaded.readonly]
@@ -112,6 +111,8 @@ def _message(transaction: Any) -> tuple[str, list[str], bool]:
         spelt = msgspec.convert(transaction, _Transaction)
         keys = [key if isinstance(key, str) else key["pubkey"] for key in spelt.message.keys]
         return spelt.signatures[0], keys, any(isinstance(key, dict) for key in spelt.message.keys)
+    if not isinstance(content, str):
+        raise DataError(f"a transaction of {content!r} cannot be read; give the node's JSON as it came")
     if encoding == "base64":
         data = base64.b64decode(content, validate=True)
     elif encoding == "base58":

@@ -93,7 +93,7 @@ def search(array: bytes, *, signature: str, slot: int, known_ns: int, err: Any =
         elif kind in LAYOUTS:
             foreign += 1
         at = array.find(_DATA_LINE, end)
-    return LogScan(found, array.find(_TRUNCATED_LINE, counted) >= 0, foreign, damaged)
+    return LogScan(found, _TRUNCATED_LINE in array, foreign, damaged)
 
 
 def payload(line: str) -> bytes:
