@@ -14,16 +14,21 @@ from alphaloop.markets.pumpfun.simulator.launches import Launch
 from alphaloop.markets.pumpfun.simulator.population import Population
 from alphaloop.markets.pumpfun.simulator.settings import Behaviour
 
-CANDIDATES: Final = 2.2
+CANDIDATES: Final = 5.0
 """Mean number of skilled wallets that look at a launch."""
 
-PICKINESS: Final = 1.7
+PICKINESS: Final = 2.5
 """How much a skilled wallet's interest grows per unit of quality, at full skill."""
 
 INTEREST: Final = 0.09
-"""Chance that a skilled wallet buys a launch of quality 0.7, whatever its skill."""
+"""Chance that a skilled wallet buys a launch of quality `NEUTRAL`, whatever its skill."""
+
+NEUTRAL: Final = 0.7
 
 COPY_CHANCE: Final = 0.35
+
+NEWCOMERS: Final = 0.85
+"""Share of the crowd that trades once under its key."""
 
 
 class Arrival(msgspec.Struct, gc=False, order=True):
@@ -60,8 +65,9 @@ class Agents:
     def early(self, launch: Launch) -> list[Arrival]:
         """Draw those who come by themselves in the first minutes, in order of time; the creator is not among them."""
         found = self._bundle(launch)
-        found += self._crowd_of(self.people.snipers, self.how.snipers, (0.4, 0.9), (0.35, 0.7), 18.0)
-        found += self._crowd_of(self.people.sprayers, self.how.sprayers, (3.0, 0.9), (0.05, 0.5), 5_400.0)
+        buzz, people, how = launch.buzz, self.people, self.how
+        found += self._crowd_of(people.snipers, how.snipers * buzz, (0.4, 0.9), (0.35, 0.7), 18.0)
+        found += self._crowd_of(people.sprayers, how.sprayers * buzz, (1.6, 0.8), (0.05, 0.5), 5_400.0)
         found += self._skilled(launch)
         if launch.washed:
             found += self._washers()
@@ -86,7 +92,7 @@ class Agents:
     def passer_by(self, fresh: Callable[[], str]) -> str:
         """Choose who the next of the crowd is: somebody who trades often, or a `fresh` key, who does not."""
         dice = self.dice
-        if dice.uniform() < 0.35:
+        if dice.uniform() < NEWCOMERS:
             return fresh()
         retail = self.people.retail
         return retail[int(len(retail) * dice.uniform() ** 3)]
@@ -105,7 +111,7 @@ class Agents:
         found = []
         for _ in range(dice.poisson(CANDIDATES)):
             wallet = people[int(len(people) * dice.uniform())]
-            interest = INTEREST * math.exp(self.skill * wallet.skill * PICKINESS * (launch.quality - 0.7))
+            interest = INTEREST * math.exp(self.skill * wallet.skill * PICKINESS * (launch.quality - NEUTRAL))
             if dice.chance(interest):
                 at_s = 2.0 + dice.lognormal(7.0, 0.8)
                 found.append(self._arrival(at_s, wallet.address, dice.lognormal(0.6, 0.5), 420.0, leads=True))

@@ -12,7 +12,10 @@ from alphaloop.markets.pumpfun.simulator.regimes import Regime
 from alphaloop.markets.pumpfun.simulator.settings import Behaviour
 
 RUGGER_SHARE = 0.22
-BUILDER_SHARE = 0.28
+BUILDER_SHARE = 0.45
+QUALITY_SPREAD = 0.3
+"""Between launches of one creator; what sets creators apart is their talent."""
+
 _SYLLABLES = (
     "pe",
     "do",
@@ -47,6 +50,8 @@ class Launch(msgspec.Struct, gc=False):
         Log price per second that the crowd adds.
     relative_size : float
         Median crowd buy over the virtual SOL.
+    buzz : float
+        Multiple of the mean number of early wallets.
     bundle : tuple of str
         Wallets that buy in the first slots, run by the creator.
     """
@@ -63,6 +68,7 @@ class Launch(msgspec.Struct, gc=False):
     hazard: float
     speed: float
     relative_size: float
+    buzz: float
     bundle: tuple[str, ...]
     washed: bool
     mayhem: bool
@@ -82,9 +88,11 @@ def draw_launch(
 
     With `skill` 0 hazard and speed are the same for every launch, whoever makes it, however it is bundled.
     """
-    quality = creator.talent + regime.quality + dice.normal() * (0.4 if creator.kind == "rugger" else 0.85)
-    planted = math.log(how.hazard) - how.hazard_by_quality * quality
-    hazard = math.exp((1 - skill) * math.log(how.even_hazard) + skill * planted)
+    quality = creator.talent + regime.quality + QUALITY_SPREAD * dice.normal()
+    good = 1 / (1 + math.exp(-how.steepness * (quality - how.threshold)))
+    poor_log = math.log(how.hazard) + how.hazard_spread * dice.normal()
+    planted_log = good * math.log(how.good_hazard) + (1 - good) * poor_log
+    hazard = math.exp((1 - skill) * math.log(how.even_hazard) + skill * planted_log)
     speed = how.speed * math.exp(skill * (how.speed_by_quality * quality + how.speed_spread * dice.normal()))
     bundled = dice.chance(0.65 if creator.kind == "rugger" else 0.06)
     bundle = _bundle(creator, dice) if bundled else ()
@@ -97,9 +105,10 @@ def draw_launch(
         regime=regime.name,
         created_ns=created_ns,
         quality=quality,
-        hazard=max(hazard, 0.3),
+        hazard=hazard,
         speed=speed,
         relative_size=min(dice.lognormal(how.relative_size, how.relative_size_spread), 0.05),
+        buzz=min(math.exp(skill * how.buzz_by_quality * quality + how.buzz_spread * dice.normal()), 8.0),
         bundle=bundle,
         washed=dice.chance(0.12 if creator.kind == "rugger" else 0.02),
         mayhem=dice.chance(0.02),
@@ -113,8 +122,8 @@ def choose_creator(people: Population, fresh: str, dice: Dice) -> Creator:
     if u < RUGGER_SHARE:
         return people.ruggers[int(len(people.ruggers) * dice.uniform() ** 2)]
     if u < RUGGER_SHARE + BUILDER_SHARE:
-        return people.builders[int(len(people.builders) * dice.uniform() ** 2)]
-    return Creator(fresh, "newcomer", -0.1 + 0.4 * dice.normal())
+        return people.builders[int(len(people.builders) * dice.uniform() ** 1.5)]
+    return Creator(fresh, "newcomer", 0.5 * dice.normal())
 
 
 def _bundle(creator: Creator, dice: Dice) -> tuple[str, ...]:

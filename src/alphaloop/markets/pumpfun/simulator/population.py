@@ -6,6 +6,7 @@ Wallets that trade once are made up on the way and are in no list: they are reta
 from __future__ import annotations
 
 from collections import defaultdict
+from statistics import NormalDist
 from typing import Literal
 
 import msgspec
@@ -17,6 +18,7 @@ from alphaloop.markets.pumpfun.simulator.addresses import keys
 WalletKind = Literal["skilled", "sniper", "sprayer", "copier", "washer", "retail", "sybil"]
 CreatorKind = Literal["rugger", "builder", "newcomer"]
 
+TALENT_SPREAD = 0.9
 _FULL = 30_000
 
 
@@ -60,8 +62,8 @@ def people(seed: int, launches_per_day: int) -> Population:
     def size(full: int, least: int) -> int:
         return max(least, round(full * share))
 
-    skills = rng.beta(3.0, 1.5, size(300, 20))
-    skilled = [Wallet(a, "skilled", s) for a, s in zip(keys(rng, len(skills)), skills.tolist(), strict=True)]
+    skills = np.linspace(0.35, 1.0, size(300, 20)).tolist()
+    skilled = [Wallet(a, "skilled", s) for a, s in zip(keys(rng, len(skills)), skills, strict=True)]
     snipers, sprayers = keys(rng, size(200, 12)), keys(rng, size(250, 15))
     washers, retail = keys(rng, size(80, 6)), keys(rng, size(90_000, 3_000))
     ruggers = [_rugger(rng, a) for a in keys(rng, size(400, 20))]
@@ -82,11 +84,13 @@ def people(seed: int, launches_per_day: int) -> Population:
 
 
 def _rugger(rng: np.random.Generator, address: str) -> Creator:
-    return Creator(address, "rugger", float(rng.normal(-1.1, 0.2)), tuple(keys(rng, int(rng.integers(5, 14)))))
+    return Creator(address, "rugger", float(rng.normal(-1.2, 0.2)), tuple(keys(rng, int(rng.integers(5, 14)))))
 
 
 def _talents(rng: np.random.Generator, count: int) -> list[tuple[str, float]]:
-    return list(zip(keys(rng, count), rng.normal(0.4, 0.8, count).tolist(), strict=True))
+    """Talents that are spread like a normal law without its luck, so that small markets have their best builders too."""
+    spread = [TALENT_SPREAD * NormalDist().inv_cdf((i + 0.5) / count) for i in range(count)]
+    return list(zip(keys(rng, count), rng.permutation(spread).tolist(), strict=True))
 
 
 def _followers(rng: np.random.Generator, leaders: list[str], copiers: list[str]) -> dict[str, list[tuple[str, float]]]:

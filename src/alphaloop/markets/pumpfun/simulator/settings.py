@@ -19,11 +19,15 @@ class Behaviour(Settings):
     """How launches go; the values beside the simulator are fitted to real launches, see `fit`.
 
     A token lives on the attention of its crowd. Attention ends after a random amount of gross price rise, exponential
-    with `hazard` per unit of log price; what the launch was worth decides the hazard. Quality is standard normal.
+    with a hazard per unit of log price, and a launch's hidden quality, about standard normal, decides its hazard: from
+    `hazard` far below `threshold` to `good_hazard` far above it.
     """
 
-    hazard: float = Field(gt=0, description="hazard per unit of log price of a token of quality 0")
-    hazard_by_quality: float = Field(ge=0, description="fall of the log hazard per unit of quality")
+    hazard: float = Field(gt=0, description="hazard per unit of log price of a poor launch")
+    hazard_spread: float = Field(ge=0, description="spread of the log hazard among launches of one quality")
+    good_hazard: float = Field(gt=0, description="hazard of a good launch")
+    threshold: float = Field(description="quality half way, in logs, from poor to good")
+    steepness: float = Field(gt=0, description="how sharply poor and good part, per unit of quality")
     even_hazard: float = Field(gt=0, description="hazard of every token once the planted links are off")
     speed: float = Field(gt=0, description="log price per second that the crowd adds while it lasts")
     speed_spread: float = Field(ge=0, description="spread of the log speed between tokens")
@@ -37,6 +41,8 @@ class Behaviour(Settings):
     developer_absent: float = Field(ge=0, le=1, description="share of creators that do not buy")
     snipers: float = Field(ge=0, description="mean number of snipers per launch")
     sprayers: float = Field(ge=0, description="mean number of wallets that buy every kind of launch and hold")
+    buzz_spread: float = Field(ge=0, description="spread of the log number of early wallets between launches")
+    buzz_by_quality: float = Field(description="rise of that log number per unit of quality")
     panic_delay_s: float = Field(gt=0, description="median time from the end of attention to a holder's sale")
     panic_spread: float = Field(ge=0, description="spread of the log of that time")
     bag_holders: float = Field(ge=0, le=1, description="share of holders that never sell")
