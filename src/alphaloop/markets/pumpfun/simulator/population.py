@@ -88,7 +88,7 @@ def _rugger(rng: np.random.Generator, address: str) -> Creator:
 
 
 def _talents(rng: np.random.Generator, count: int) -> list[tuple[str, float]]:
-    """Talents that are spread like a normal law without its luck, so that small markets have their best builders too."""
+    """Talents spread like a normal law without its luck: a small market has its best builders too."""
     spread = [TALENT_SPREAD * NormalDist().inv_cdf((i + 0.5) / count) for i in range(count)]
     return list(zip(keys(rng, count), rng.permutation(spread).tolist(), strict=True))
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import math
 from html import escape
+from pathlib import Path
 from typing import Final
 
+from alphaloop.core.files import write_text
 from alphaloop.markets.pumpfun.simulator.comparison import QUANTILES, SOURCES, UNKNOWN, Comparison, Row
 
 _STYLE: Final = """
@@ -25,6 +28,14 @@ tr.market td { color: #4a5a70; border-bottom: 2px solid #c5cfda }
   .near { color: #7fd09a }
 }
 """
+
+
+def write_report(comparison: Comparison, path: Path) -> None:
+    """Write the comparison to `path`: plain values if it ends in ``.json``, else the page."""
+    if path.suffix == ".json":
+        write_text(path, json.dumps(comparison.to_dict(), indent=2, allow_nan=False) + "\n")
+    else:
+        write_text(path, page(comparison))
 
 
 def page(comparison: Comparison, title: str = "Simulated launches beside recorded ones") -> str:
