@@ -2,9 +2,9 @@
 
     python benchmarks/pumpfun_wallet_books.py 1000000 [--profile]
 
-The stream has the shape that matters here, not the market's meaning: about 30 launches to 1,000 trades, lives of very unequal
-length, a third of the buys by wallets never seen before, the rest by wallets of very unequal activity, 60 ms between
-trades (ten million a week). Only the books are timed, in
+The stream has the shape that matters here, not the market's meaning: about 30 launches to 1,000 trades, lives of very
+unequal length, a third of the buys by wallets never seen before, the rest by wallets of very unequal activity, 60 ms
+between trades (ten million a week). Only the books are timed, in
 seconds of the processor: events are made in blocks beforehand.
 """
 

@@ -129,8 +129,11 @@ class ClusterBook(StatefulBook[ClusterState]):
 
     def run(self, now_ns: int) -> None:
         """Cluster anew where an edge changed."""
-        changed = self._changed()
         self.state.fresh = []
+        self.cluster_anew(self._changed())
+
+    def cluster_anew(self, changed: dict[int, None]) -> None:
+        """Make the clusters of some wallets, and of all that are joined to them, from the strong edges as they are."""
         todo = dict(changed)
         for number in changed:
             todo.update(dict.fromkeys(self._dissolve(number)))

@@ -222,13 +222,17 @@ class CreatorBook(StatefulBook[CreatorState]):
             if launch is not None and self._wallets.step is not None:
                 self._trade(event, launch, self._wallets.step)
         elif isinstance(event, Create):
-            if not event.quote_mint and event.mint not in self.state.launches:
+            coin = self._wallets.coin(event.mint)
+            if coin is not None and coin.created_ns == event.known_ns:
                 self._launch(event)
         elif isinstance(event, Complete):
             self._complete(event)
 
     def _launch(self, event: Create) -> None:
         name, now = event.creator or event.user, event.known_ns
+        earlier = self.state.launches.get(event.mint)
+        if earlier is not None:
+            self._end(event.mint, earlier)
         creator = self.state.creators.get(name)
         if creator is None:
             creator = self.state.creators[name] = Creator()

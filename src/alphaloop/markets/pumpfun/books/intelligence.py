@@ -199,8 +199,10 @@ class Intelligence:
         """Name the first wallet of the operator of `wallet`; None where no other wallet is known to be its."""
         found = self.wallets.find(wallet)
         operator = self.operators.operator(found.number) if found else None
-        first = self.wallets.get(operator) if operator is not None else None
-        return first.address if first else None
+        if operator is None:
+            return None
+        known = (self.wallets.get(member) for member in self.operators.wallets(operator))
+        return next(member.address for member in known if member is not None)
 
     # Relations and groups
 
