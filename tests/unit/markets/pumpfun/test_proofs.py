@@ -1,0 +1,157 @@
+"""The audit of events: planted leaks are found, with column, first row and reach; the market itself is clean."""
+
+from __future__ import annotations
+
+import pytest
+
+from alphaloop.audit.certificate import verify_certificate
+from alphaloop.core.errors import DataError
+from alphaloop.core.hashing import hash_json
+from alphaloop.core.random import stream
+from alphaloop.markets.pumpfun.events import Create, Trade
+from alphaloop.markets.pumpfun.market import PumpMarket
+from alphaloop.markets.pumpfun.proofs.audit import audit_events
+from alphaloop.markets.pumpfun.proofs.futures import FUTURES
+from alphaloop.markets.pumpfun.settings import PumpSettings
+from alphaloop.markets.pumpfun.signals.catalogue import GENESIS, SIGNAL
+
+S = 1_000_000_000
+AHEAD_S = 20
+
+
+@pytest.fixture(scope="module")
+def events(pump):
+    return pump.market_events(2_500, 11)
+
+
+@pytest.fixture(scope="module")
+def options(pump):
+    return PumpSettings(tracked_wallets=pump.TRACKED)
+
+
+class Peeking(PumpMarket):
+    """A market that was given its future: it counts the sells of the next 20 s among the last minute's."""
+
+    def __init__(self, options, events) -> None:
+        super().__init__(options)
+        honest, sells = self.shelf.tokens.features, [e for e in events if isinstance(e, Trade) and not e.is_buy]
+
+        def features(mint, now_ns):
+            late = sum(e.mint == mint and now_ns < e.known_ns <= now_ns + AHEAD_S * S for e in sells)
+            return honest(mint, now_ns) | {"sells_60s": honest(mint, now_ns)["sells_60s"] + late}
+
+        self.shelf.tokens.features = features
+
+
+class FeedsFirst(PumpMarket):
+    """A market that feeds an event before it fires the timers that were due: the classic mistake of a live loop."""
+
+    def apply(self, event):
+        if isinstance(event, Trade) and not event.quote_mint:
+            self.genesis.update(event)
+        return super().apply(event)
+
+
+class Amends(PumpMarket):
+    """A market that goes on writing into a row that it has handed out."""
+
+    last = None
+
+    def apply(self, event):
+        out = super().apply(event)
+        for emission in out:
+            if getattr(emission, "table", "") == "signals":
+                self.last = emission
+        if self.last is not None and isinstance(event, Create):
+            values = bytearray(self.last.values["features"])
+            values[-4:] = b"\0\0\x80\x3f"
+            self.last.values["features"] = bytes(values)
+        return out
+
+
+class Filters(PumpMarket):
+    """A market that keeps the signals of tokens that will be traded much: survivors only."""
+
+    def __init__(self, options, events) -> None:
+        super().__init__(options)
+        trades = [event.mint for event in events if isinstance(event, Trade)]
+        self.kept = {mint for mint in set(trades) if trades.count(mint) > 60}
+
+    def apply(self, event):
+        return [
+            e for e in super().apply(event) if getattr(e, "table", "") != "signals" or e.values["mint"] in self.kept
+        ]
+
+
+def audit(make, features, events, seconds=3.0):
+    return audit_events(make, features, events, seconds=seconds, settings_hash="s", data_hash="d")
+
+
+@pytest.mark.parametrize("features", [SIGNAL, GENESIS], ids=lambda features: features.name)
+def test_the_market_is_clean_under_every_future(events, options, features) -> None:
+    result = audit(lambda _: PumpMarket(options), features, events, seconds=4.0)
+    assert result.clean, result.findings
+    assert {f"future {kind}" for kind in FUTURES} <= result.checks.keys(), result.checks
+    assert not [name for name in result.checks if "failed" in name], result.notes
+    assert result.checks["saved and restored, timers fired at idle moments"] == 1
+    assert verify_certificate(result.certificate, code_hash=hash_json([features.hash, "s"]), data_hash="d") == []
+
+
+def test_a_book_that_peeks_is_found_with_column_row_and_reach(events, options) -> None:
+    result = audit(lambda given: Peeking(options, given), SIGNAL, events, seconds=7.0)
+    (finding,) = [finding for finding in result.findings if finding.column == "sells_60s"]
+    assert {f.column for f in result.findings} == {"sells_60s"}
+    assert finding.kind == "lookahead"
+    assert finding.first_row >= 0
+    assert finding.first_time is not None
+    assert 0.0 < finding.reach_s <= AHEAD_S
+    assert "changes when only events up to" in finding.evidence
+    assert not result.certificate["clean"]
+
+
+def test_an_event_fed_before_the_timers_it_comes_after_is_found(events, options) -> None:
+    result = audit(lambda _: FeedsFirst(options), GENESIS, events)
+    found = {finding.column for finding in result.findings}
+    assert {"n_trades"} <= found
+    assert "name_len" not in found
+
+
+def test_a_row_that_is_amended_later_is_found(events, options) -> None:
+    result = audit(lambda _: Amends(options), SIGNAL, events)
+    assert [finding.column for finding in result.findings if finding.kind == "lookahead"] == ["hit_rate_2x_6h"]
+
+
+def test_signals_chosen_with_hindsight_are_found(events, options) -> None:
+    result = audit(lambda given: Filters(options, given), SIGNAL, events)
+    assert {(finding.kind, finding.column) for finding in result.findings} == {("row_selection", "(rows)")}
+
+
+def test_state_that_a_restart_loses_is_found(events, options) -> None:
+    class Forgets(PumpMarket):
+        def restore(self, state: bytes) -> None:
+            super().restore(state)
+            self.shelf.births._state.uses.clear()
+            self.shelf.births._state.births.clear()
+
+    result = audit(lambda _: Forgets(options), GENESIS, events)
+    assert {finding.kind for finding in result.findings} == {"stream"}
+    assert {finding.column for finding in result.findings} == {"symbol_seen_24h"}
+    assert "saved, restored" in result.findings[0].evidence
+
+
+def test_nothing_to_audit_is_an_error(pump, events) -> None:
+    with pytest.raises(DataError, match="make no row of 'pumpfun-signal'"):
+        audit(lambda _: PumpMarket(), SIGNAL, events[:20])
+
+
+@pytest.mark.parametrize("kind", FUTURES)
+def test_a_future_leaves_the_past_alone_and_changes_the_rest(events, kind) -> None:
+    cut = 1_000
+    changed = FUTURES[kind](events, cut, stream(1, kind))
+    assert changed[:cut] == events[:cut]
+    assert changed[cut:] != events[cut:]
+    known = [event.known_ns for event in changed]
+    assert known == sorted(set(known))
+    assert all(at >= events[cut].known_ns for at in known[cut:])
+    if kind not in ("inserted", "truncated"):
+        assert changed[cut] != events[cut]

@@ -1,0 +1,101 @@
+"""Messages come back as they went out, to the bit, and strange ones are refused with a sentence."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from alphaloop.core.errors import DataError
+from alphaloop.markets.pumpfun.signals.messages import (
+    TYPES,
+    AntiSignalMessage,
+    Regime,
+    SignalMessage,
+    decode,
+    encode,
+    envelope,
+    number,
+    numbers,
+)
+
+SIGNAL = {
+    "signal_id": "ab" * 16,
+    "token_mint": "mint",
+    "known_ns": 1_790_812_800_123_456_789,
+    "event_ns": 1_790_812_800_000_000_000,
+    "price": 2.8e-8,
+    "creator": "maker",
+    "symbol": "PEPE",
+    "feature_set": "pumpfun-signal",
+    "feature_set_hash": "cd" * 32,
+    "wallet": "buyer",
+    "signature": "sig",
+    "log_index": 3,
+    "sol_amount": 1_234_567_890_123,
+    "token_amount": 98_765,
+}
+
+
+def test_a_message_survives_the_wire_with_every_bit_of_its_features() -> None:
+    rng = np.random.default_rng(7)
+    bits = rng.integers(0, 2**32, 4_000, dtype=np.uint32).view(np.float32)
+    vector = np.where(np.isfinite(bits), bits, np.float32(np.nan)).astype(np.float32)
+    message = SignalMessage(**SIGNAL, features=numbers(vector), scores={"reach_2x_1h": 0.25})
+    back = decode(encode(message))
+    assert back == message
+    assert back.known_ns == SIGNAL["known_ns"]
+    assert back.vector.dtype == np.float32
+    missing = np.isnan(vector)
+    assert np.array_equal(np.isnan(back.vector), missing)
+    assert np.array_equal(back.vector.view(np.uint32)[~missing], vector.view(np.uint32)[~missing])
+
+
+def test_the_envelope_is_type_version_and_camel_case_data() -> None:
+    message = AntiSignalMessage(
+        token_mint="mint", known_ns=5, anti_id="a", triggers=["wash"], reasons=["30 %"], severity=1
+    )
+    body = json.loads(encode(message))
+    assert body == {
+        "type": "anti_signal",
+        "v": 1,
+        "data": {
+            "tokenMint": "mint",
+            "knownNs": 5,
+            "antiId": "a",
+            "triggers": ["wash"],
+            "reasons": ["30 %"],
+            "severity": 1,
+        },
+    }
+    assert envelope(message) == body
+
+
+def test_every_type_has_a_name_of_its_own() -> None:
+    assert list(TYPES) == ["signal", "genesis_signal", "anti_signal", "token", "graduation", "regime", "crowding"]
+    assert len(set(TYPES.values())) == len(TYPES)
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (b"\xff\x00", "not readable"),
+        (b'{"type":"regime"}', "not readable"),
+        (b'{"type":"regime","v":2,"data":{}}', "has version 2, this reader knows 1"),
+        (b'{"type":"weather","v":1,"data":{}}', "unknown type 'weather'"),
+        (b'{"type":"regime","v":1,"data":{"tokenMint":""}}', "'regime' is damaged"),
+        (b'{"type":"signal","v":1,"data":[]}', "'signal' is damaged"),
+    ],
+)
+def test_strange_messages_are_refused(body: bytes, said: str) -> None:
+    with pytest.raises(DataError, match=said):
+        decode(body)
+
+
+def test_missing_is_null_and_never_a_number() -> None:
+    assert number(float("nan")) is None
+    assert number(float("inf")) is None
+    assert numbers([0.0, float("nan"), -1.5]) == [0.0, None, -1.5]
+    body = encode(Regime(token_mint="", known_ns=1, code=0, name="bear", confidence=number(float("nan"))))
+    assert b'"confidence":null' in body
