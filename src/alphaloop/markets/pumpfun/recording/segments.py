@@ -97,6 +97,12 @@ def list_segments(folder: Path) -> list[Segment]:
     return found
 
 
+def remove_unfinished(folder: Path) -> None:
+    """Remove what a crash left of a segment that was being written; only the one who records may call this."""
+    for path in folder.glob(".*.parquet"):
+        path.unlink(missing_ok=True)
+
+
 def read_segment(segment: Segment, first_ns: int | None = None, last_ns: int | None = None) -> Iterator[Record]:
     """Yield the records of a segment known from `first_ns` to `last_ns`, both included, in order; None: no bound.
 

@@ -22,7 +22,7 @@ from typing import Final
 from alphaloop.core.errors import StateError
 from alphaloop.core.files import sync_folder
 from alphaloop.markets.pumpfun.recording.frames import frame, read_log
-from alphaloop.markets.pumpfun.recording.segments import Segment, list_segments, write_segment
+from alphaloop.markets.pumpfun.recording.segments import Segment, list_segments, remove_unfinished, write_segment
 from alphaloop.markets.pumpfun.wire.records import Record
 
 _NAME: Final = re.compile(r"log-(\d{8})\.wal")
@@ -142,6 +142,7 @@ class Wal:
         self.close()
 
     def _take_over(self) -> None:
+        remove_unfinished(self.folder)
         files = log_files(self.folder)
         self._path = files[-1] if files else self.folder / "log-00000001.wal"
         self._seal_finished()
