@@ -512,3 +512,60 @@ def test_rows_come_back_as_outcomes(town):
     assert Outcome.from_row({**outcome.to_row(), "more": 1}) == outcome
     with pytest.raises(DataError, match="cannot be read"):
         Outcome.from_row({"signal_id": "s"})
+
+
+def test_the_deciding_event_is_no_outcome_in_whichever_order_it_comes():
+    """A book that is told of the signal first must come to the same."""
+    town = Town()
+    town.create()
+    town.book.open("s", "signal", town.mint, ns(10), START.price)
+    town.buy(10, 50.0)
+    town.sell(20, 1.0)
+    town.tick(700)
+    outcome = town.outcomes()["s", 600]
+    assert outcome.raw_multiple == pytest.approx(1.0, abs=1e-6)
+    assert outcome.tradable_multiple < 1.0
+
+
+def test_a_deep_pool_may_pay_more_at_a_lower_price():
+    town = Town(PeakBook(OutcomeSettings(size_sol=20.0, pool_fee_bps=0)))
+    town.create()
+    town.signal(1)
+    town.buy(10, 60.0)
+    entry = buy_exact_in(START, 20 * 10**9)
+    on_curve = sell(town.reserves, entry.token_amount).total
+    price = town.reserves.price
+    town.complete(100)
+    deep = 10**20
+    lower = round(0.97 * price * 1e3 * deep)
+    town._event(
+        Migration,
+        105,
+        mint=town.mint,
+        user="u",
+        bonding_curve="b",
+        pool="P",
+        token_amount=deep,
+        sol_amount=lower,
+        migration_fee=0,
+    )
+    town.swap(106, deep, lower, tokens=0, sol=0)
+    town.tick(700)
+    outcome = town.outcomes()["s", 600]
+    assert outcome.tradable_multiple == (entry.token_amount * lower // (deep + entry.token_amount)) / (
+        entry.total + NETWORK
+    )
+    assert outcome.tradable_multiple * (entry.total + NETWORK) > on_curve
+
+
+def test_the_best_offer_stays_the_best(town):
+    """A mayhem coin is looked at after every event, also after worse ones."""
+    town.signal(10)
+    town.tick(12)
+    values = {"wallet": "w", "is_buy": True, "sol_amount": 1, "token_amount": 1, "mayhem": True, "mint": town.mint}
+    for at, factor in ((20, 3), (30, 2)):
+        reserves = {"virtual_sol": town.reserves.virtual_sol * factor, "virtual_token": town.reserves.virtual_token}
+        town._event(Trade, at, **reserves, real_sol=10**12, real_token=10**14, **values)
+    town.tick(700)
+    outcome = town.outcomes()["s", 600]
+    assert outcome.tradable_multiple > 1.4 * outcome.final_multiple
