@@ -191,6 +191,16 @@ def test_order_and_pages(many: Records, options: dict[str, object], found: str) 
     assert "".join(row["one"] for row in many.select("pairs", **options)) == found
 
 
+def test_pages_by_a_nullable_column_that_is_asked_to_be_there(many: Records) -> None:
+    def page(**options: object) -> str:
+        rows = many.select("pairs", {"value": ("!=", None)}, order_by=["value"], **options)
+        return "".join(row["one"] for row in rows)
+
+    assert page(descending=True) == "aDcF"
+    assert page(after=[1.0, "F", 5]) == "cDa"
+    assert page(after=[2.0, "D", 3], descending=True) == "cF"
+
+
 def test_columns_are_chosen(many: Records) -> None:
     assert many.select("pairs", {"two": 0}, columns=["value", "one"]) == [{"value": 3.0, "one": "a"}]
 

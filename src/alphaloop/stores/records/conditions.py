@@ -30,6 +30,7 @@ class Query:
     table: TableSpec
     tests: tuple[Test, ...]
     order: tuple[str, ...]
+    with_missing: frozenset[str]
     limit: int | None
     descending: bool
     after: tuple[Any, ...] | None
@@ -74,14 +75,18 @@ def query(
     StateError
         As `tests`, or if `after` does not fit the order.
     """
+    checked = tests(table, where)
     order = (*order_by, *(name for name in table.key if name not in order_by))
     specs = [table.column(name) for name in order]
+    # Every comparison but "is missing" leaves only rows that have a value.
+    present = {test.column for test in checked if (test.op, test.value) != ("=", None)}
+    with_missing = frozenset(spec.name for spec in specs if spec.nullable and spec.name not in present)
     place = None
     if after is not None:
-        if len(after) != len(order) or any(spec.nullable for spec in specs):
+        if len(after) != len(order) or with_missing:
             raise StateError(
                 f"table {table.name}: a page can go on only after one value for each of {order}, none of them "
-                f"nullable, got {tuple(after)!r}; give the last row's values"
+                f"missing in any row, got {tuple(after)!r}; give the last row's values, and ask for rows that have them"
             )
         place = tuple(stored(table, spec, value) for spec, value in zip(specs, after, strict=True))
     absence = None
@@ -93,7 +98,7 @@ def query(
     wanted = tuple(columns) if columns is not None else tuple(table.by_name)
     for name in wanted:
         table.column(name)
-    return Query(table, tests(table, where), order, limit, descending, place, absence, wanted)
+    return Query(table, checked, order, with_missing, limit, descending, place, absence, wanted)
 
 
 def _tests(table: TableSpec, name: str, condition: Condition) -> list[Test]:

@@ -116,7 +116,7 @@ class Records(Protocol):
             Largest first, the key too.
         after : sequence, optional
             Values of `order_by` and then of the key of the last row of the page before: the page goes on behind it.
-            The columns of `order_by` must not be nullable then.
+            Columns of `order_by` that are nullable need a condition in `where` then that leaves out missing values.
         without : Without, optional
             Leaves out rows with a partner in another table.
         columns : sequence of str, optional

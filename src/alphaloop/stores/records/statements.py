@@ -42,7 +42,7 @@ def selection(table: Table, query: Query, other: Table | None) -> Select[Any]:
     for column in columns:
         directed = column.desc() if query.descending else column.asc()
         # Said only where it matters: PostgreSQL would not use an index for it.
-        statement = statement.order_by(directed.nulls_last() if column.nullable else directed)
+        statement = statement.order_by(directed.nulls_last() if column.name in query.with_missing else directed)
     return statement.limit(query.limit)
 
 
