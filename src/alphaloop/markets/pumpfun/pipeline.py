@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from alphaloop.artifact.contract import Contract
 from alphaloop.artifact.folder import replace_artifact
@@ -25,7 +26,7 @@ from alphaloop.markets.pumpfun.learning.calibration import Above, above_levels, 
 from alphaloop.markets.pumpfun.learning.dataset import SignalRows, read_rows
 from alphaloop.markets.pumpfun.learning.economics import Ledger, trade_test_signals
 from alphaloop.markets.pumpfun.learning.inspection import inspect
-from alphaloop.markets.pumpfun.learning.reading import facts_of, present
+from alphaloop.markets.pumpfun.learning.reading import present
 from alphaloop.markets.pumpfun.learning.recipe import PumpRecipe
 from alphaloop.markets.pumpfun.learning.split import split_signals, unseen_creators
 from alphaloop.markets.pumpfun.learning.stored import open_stored
@@ -34,10 +35,11 @@ from alphaloop.training.leak_study import measure_leak_premium
 from alphaloop.training.release import Origin, contract_of
 from alphaloop.training.trained import Trained
 
+Probabilities = NDArray[np.float64]
+
 RECIPE = PumpRecipe
 EVENTS = "events"
 UNSEEN = "test, creators never seen before"
-SYNTHETIC = "SYN"
 FEWEST_UNSEEN = 50
 
 
@@ -135,7 +137,6 @@ def run_training(
     with open_stored(str(data)) as stored:
         progress("rows", 0, 1)
         rows, source = read_rows(stored, recipe), stored.name
-        progress("rows", 1, 1)
     dataset = rows.dataset
     split = split_signals(dataset, recipe.split.fractions, recipe.split.embargo_s)
     shelf = Registry(registry, clock)
@@ -145,33 +146,31 @@ def run_training(
     start = champion.best_parameters if champion else None
     trained = train(dataset, split, recipe, out=folder / "study", start=start, progress=progress)
     premium = _premium(dataset, split, recipe, progress)
-    trained, unseen_note = _with_unseen(trained, rows, split, recipe)
+    trained, unseen = _with_unseen(trained, rows, split, recipe)
     contract = contract_of(trained, _origin(recipe, rows, split, audit, source, clock))
     certificate = {"certificate.json": canonical_json(audit.certificate).encode()}
     identity = replace_artifact(folder / "artifact", contract, trained.onnx_bytes, certificate, stem=recipe.name)
-    probability = _released(folder / "artifact", dataset.take(split.test))
-    above = above_levels(dataset.take(split.test), probability, recipe.seed)
-    ledger = _ledger(dataset.take(split.test), probability, contract)
-    notes = (unseen_note, *_calibration_notes(dataset, split, probability, above, recipe), *_notes(trained, champion))
-    facts = facts_of(contract, dataset, source, rows.left_out, notes)
-    synthetic = all(mint.startswith(SYNTHETIC) for mint in dataset.symbols)
-    verdict = present(
-        folder / "report.html", contract, dataset, split, trained, audit, premium, ledger, facts, synthetic
-    )
+    test = dataset.take(split.test)
+    probability = _released(folder / "artifact", test)
+    above = above_levels(test, probability, recipe.seed)
+    ledger = _ledger(test, probability, contract)
+    notes = (unseen, *_calibration_notes(test, probability, above, recipe), *_notes(trained, champion))
+    page = folder / "report.html"
+    verdict = present(page, contract, rows, split, trained, audit, premium, ledger, notes)
     shelf.add(folder / "artifact")
     return PumpRun(
-        artifact=folder / "artifact",
-        report=folder / "report.html",
-        identity=identity,
-        contract=contract,
-        trained=trained,
-        audit=audit,
-        premium=premium,
-        above=above,
-        ledger=ledger,
-        left_out=rows.left_out,
-        verdict=verdict,
-        notes=notes,
+        folder / "artifact",
+        page,
+        identity,
+        contract,
+        trained,
+        audit,
+        premium,
+        above,
+        ledger,
+        rows.left_out,
+        verdict,
+        notes,
     )
 
 
@@ -252,12 +251,12 @@ class _Described:
         return self._plain
 
 
-def _released(folder: Path, test: Dataset) -> np.ndarray[Any, np.dtype[np.float64]]:
+def _released(folder: Path, test: Dataset) -> Probabilities:
     """Probability of class 1 of each test row, by the graph that is released."""
     return Scorer.load(folder).score(np.ascontiguousarray(test.X))[:, 1].astype(np.float64)
 
 
-def _ledger(test: Dataset, probability: np.ndarray[Any, np.dtype[np.float64]], contract: Contract) -> Ledger | None:
+def _ledger(test: Dataset, probability: Probabilities, contract: Contract) -> Ledger | None:
     threshold = contract.threshold.value
     if contract.sides[1] <= 0 or threshold is None:
         return None
@@ -265,13 +264,9 @@ def _ledger(test: Dataset, probability: np.ndarray[Any, np.dtype[np.float64]], c
 
 
 def _calibration_notes(
-    dataset: Dataset,
-    split: Split,
-    probability: np.ndarray[Any, np.dtype[np.float64]],
-    above: tuple[Above, ...],
-    recipe: PumpRecipe,
+    test: Dataset, probability: Probabilities, above: tuple[Above, ...], recipe: PumpRecipe
 ) -> list[str]:
-    found = bins_of(dataset.take(split.test), probability, recipe.seed)
+    found = bins_of(test, probability, recipe.seed)
     notes = [f"{found.off} of {len(found.count)} reliability bins of the test lie outside their interval"]
     if above:
         notes.append(above[-1].sentence(recipe.label.classes[1]))

@@ -23,6 +23,7 @@ from alphaloop.evaluation.report_input import (
     Thresholds,
     Trial,
 )
+from alphaloop.markets.pumpfun.learning.dataset import SignalRows
 from alphaloop.markets.pumpfun.learning.economics import Ledger
 from alphaloop.training.leak_study import METRIC
 from alphaloop.training.trained import Trained
@@ -31,17 +32,18 @@ from alphaloop.training.trained import Trained
 def present(
     page: Path,
     contract: Contract,
-    dataset: Dataset,
+    rows: SignalRows,
     split: Split,
     trained: Trained,
     audit: AuditResult,
     premium: Sequence[MeasuredPremium],
     ledger: Ledger | None,
-    facts: dict[str, str],
-    synthetic: bool,
+    notes: Sequence[str],
 ) -> str:
     """Write the report and return its verdict, one sentence."""
+    dataset = rows.dataset
     test = dataset.take(split.test)
+    settings = contract.recipe.settings
     curve = trained.threshold.curve
     report = ReportInput(
         name=contract.name,
@@ -68,17 +70,15 @@ def present(
         audit=audit.to_dict(),
         parity=contract.parity,
         contract=contract.model_dump(mode="json"),
-        facts=facts,
-        synthetic=synthetic,
-        seed=int(contract.recipe.settings["seed"]),
+        facts=_facts(contract, rows, notes),
+        synthetic=bool(settings["dataset"]["synthetic"]),
+        seed=int(settings["seed"]),
     )
     return write_report(page, report).verdict.text
 
 
-def facts_of(
-    contract: Contract, dataset: Dataset, source: str, left_out: dict[str, int], notes: Sequence[str]
-) -> dict[str, str]:
-    """Short facts for the header of the report."""
+def _facts(contract: Contract, rows: SignalRows, notes: Sequence[str]) -> dict[str, str]:
+    dataset, source = rows.dataset, contract.dataset.files[0].name
     asked = ", ".join(f"{key} {value}" for key, value in contract.label.settings.items() if key != "kind")
     facts = {
         "Data": f"{source}: {len(dataset):,} signals on {len(np.unique(dataset.symbol)):,} tokens",
@@ -86,7 +86,7 @@ def facts_of(
         "Features": f"{contract.feature_graph['name']}, {len(contract.features)} features",
         "Label": f"{contract.label.name}: {asked}",
         "Estimator": contract.estimator,
-        "Left out": ", ".join(f"{count:,} {reason}" for reason, count in left_out.items()) or "nothing",
+        "Left out": ", ".join(f"{count:,} {reason}" for reason, count in rows.left_out.items()) or "nothing",
     }
     return facts | {f"Note {number}": note for number, note in enumerate(notes, start=1)}
 

@@ -20,6 +20,7 @@ class RowSettings(Settings):
     first_ns: int | None = Field(default=None, description="oldest decision, UTC nanoseconds; all if absent")
     last_ns: int | None = Field(default=None, description="newest decision; all if absent")
     max_rows: int | None = Field(default=None, gt=0, description="newest rows to keep; all if absent")
+    synthetic: bool = Field(default=False, description="whether the market was simulated; the report says so")
     windows: tuple[Literal["complete", "aborted", "early", "evicted"], ...] = Field(
         default=("complete",),
         description="launches only: how their window ended. A model is asked about complete ones; that an aborted "

@@ -131,7 +131,7 @@ class StoredFolder:
         for column, condition in where.items():
             for each in condition if isinstance(condition, list) else [condition]:
                 frame = frame.filter(_holds(column, each))
-        found = frame.select(dict.fromkeys((*columns, *place))).sort(place).collect()
+        found = frame.select(list(dict.fromkeys((*columns, *place)))).sort(place).collect()
         yield from found.iter_rows(named=True)
 
     def _files(self, table: str) -> list[Path]:

@@ -134,7 +134,7 @@ def trained(database, tmp_path_factory):
     from alphaloop.training.recipe import load_recipe
 
     folder: Path = tmp_path_factory.mktemp("run")
-    small = ["tuning.trials=0", "evaluation.resamples=50", "estimator.parameters.rounds=120"]
+    small = ["tuning.trials=0", "evaluation.resamples=50", "estimator.parameters.rounds=120", "dataset.synthetic=true"]
     recipe = load_recipe(find_recipe("reach_2x_1h"), small, recipe_kind)
     run = trainer("pumpfun")(
         recipe, database, out=folder / "out", registry=folder / "models", audit_s=5.0, progress=lambda *_: None
