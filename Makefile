@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow check format docs reference bench bench-quick coverage clean
+.PHONY: help setup demo demo-bars test test-slow check format docs reference bench bench-quick coverage clean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -18,8 +18,11 @@ $(STAMP): pyproject.toml constraints.txt
 
 setup: $(STAMP) ## Make the virtual environment and install the locked versions
 
-demo: $(STAMP) ## Run the whole loop on a synthetic market, to the report
-	$(BIN)/alphaloop demo
+demo: $(STAMP) ## Run the whole loop on a simulated chain: collect, signals, outcomes, models, reports
+	$(BIN)/alphaloop demo pumpfun
+
+demo-bars: $(STAMP) ## Run the whole loop on synthetic minute bars, to a backtest and a dry run
+	$(BIN)/alphaloop demo bars --out demo-bars
 
 test: $(STAMP) ## Prove it: every test but the long ones, with branch coverage
 	$(BIN)/python -m pytest -m "not slow" --cov --cov-report=term:skip-covered

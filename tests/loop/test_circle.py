@@ -139,7 +139,7 @@ def test_barrier_trains_and_trades_the_same_on_both_roads(alphaloop: Any, place:
 
 @pytest.mark.slow
 def test_demo_goes_once_round(alphaloop: Any, tmp_path: Path) -> None:
-    answer = alphaloop("demo", "--bars", 14_000, "--trials", 2, "--json", cwd=tmp_path)
+    answer = alphaloop("demo", "bars", "--size", 14_000, "--trials", 2, "--json", cwd=tmp_path)
     assert answer.code == 0, answer.err
     assert answer.json["synthetic"] is True
     assert answer.json["same_trades"] is True

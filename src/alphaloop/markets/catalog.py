@@ -9,7 +9,7 @@ imports no kernel.
 from __future__ import annotations
 
 import pkgutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
@@ -69,6 +69,27 @@ class Trainer(Protocol):
 
         The artifact becomes a candidate of the registry.
         """
+        ...
+
+
+class Demo(Protocol):
+    """A market's module ``demo``: once round the loop on a synthetic market.
+
+    `SIZE` is how much of it where nothing is asked for, `FEWEST` the least that can be learned from.
+    """
+
+    SIZE: int
+    FEWEST: int
+    TRIALS: int
+
+    def run_demo(
+        self, out: Path, *, size: int, trials: int, seed: int, note: Callable[[str], None], progress: Progress
+    ) -> dict[str, Any]:
+        """Go round, and return what came of it as plain data."""
+        ...
+
+    def tell(self, result: Mapping[str, Any]) -> Iterator[str]:
+        """Say in lines for people what `run_demo` returned."""
         ...
 
 
@@ -204,3 +225,19 @@ def _pipeline(market: str) -> ModuleType:
     if market not in market_names() or find_spec(module) is None:
         raise RecipeError(f"key 'market' is {market!r}, which is not installed; {nearest(market, market_names())}")
     return import_module(module)
+
+
+def demo(market: str = "") -> Demo:
+    """Give the demo of a market, or of the last installed one that has a demo.
+
+    Raises
+    ------
+    UnknownNameError
+        If no installed market of this name has a demo.
+    """
+    found = [name for name in market_names() if find_spec(f"{markets.__name__}.{name}.demo")]
+    if not found or market not in ("", *found):
+        raise UnknownNameError(f"no market {market!r} with a demo is installed; {nearest(market, found)}")
+    module: Any = import_module(f"{markets.__name__}.{market or found[-1]}.demo")
+    chosen: Demo = module
+    return chosen
