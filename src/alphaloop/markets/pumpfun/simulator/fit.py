@@ -37,6 +37,7 @@ FREE: Final = (
     "developer_spread",
     "developer_absent",
     "snipers",
+    "unnoticed",
     "buzz_spread",
     "panic_delay_s",
     "panic_spread",
@@ -44,6 +45,9 @@ FREE: Final = (
     "straggler_delay_s",
 )
 """What the recorded sets say something about; the rest of `Behaviour` is planted, and set by hand."""
+
+PACE: Final = 4_800
+"""Launches a day while fitting."""
 
 TRADES_PER_LAUNCH: Final = 35.0
 """Trades of a launch, over its whole life: the sets see minutes only, so this is given and not fitted to them."""
@@ -98,8 +102,8 @@ def misfit(market: Market, target: Target) -> float:
 
 
 def simulated(behaviour: Behaviour, launches: int, seed: int) -> Market:
-    """A market of about this many launches, in memory, at the pace of a full-sized one."""
-    settings = SimulationSettings(days=launches / 30_000, launches_per_day=30_000, seed=seed, behaviour=behaviour)
+    """A market of about this many launches, in memory; few a day, so that nearly all are seen to their end."""
+    settings = SimulationSettings(days=launches / PACE, launches_per_day=PACE, seed=seed, behaviour=behaviour)
     decoded = (decode(record) for record in events(settings))
     return market_of(event for event in decoded if event is not None and not isinstance(event, Other))
 
@@ -143,7 +147,7 @@ def fit(
 
 
 def _moved(behaviour: Behaviour, name: str, by: float) -> Behaviour:
-    limit = 0.9 if name in ("profit_taking", "developer_absent") else math.inf
+    limit = 0.9 if name in ("profit_taking", "developer_absent", "unnoticed") else math.inf
     value = float(f"{min(getattr(behaviour, name) * math.exp(by), limit):.3g}")
     return behaviour.model_copy(update={name: value})
 

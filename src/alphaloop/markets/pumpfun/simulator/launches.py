@@ -16,6 +16,8 @@ BUILDER_SHARE = 0.45
 QUALITY_SPREAD = 0.3
 """Between launches of one creator; what sets creators apart is their talent."""
 
+MOST_BUZZ = 12.0
+
 _SYLLABLES = (
     "pe",
     "do",
@@ -50,6 +52,8 @@ class Launch(msgspec.Struct, gc=False):
         Log price per second that the crowd adds.
     relative_size : float
         Median crowd buy over the virtual SOL.
+    noticed : bool
+        Whether anybody but the creator comes.
     buzz : float
         Multiple of the mean number of early wallets.
     bundle : tuple of str
@@ -68,6 +72,7 @@ class Launch(msgspec.Struct, gc=False):
     hazard: float
     speed: float
     relative_size: float
+    noticed: bool
     buzz: float
     bundle: tuple[str, ...]
     washed: bool
@@ -93,7 +98,7 @@ def draw_launch(
     poor_log = math.log(how.hazard) + how.hazard_spread * dice.normal()
     planted_log = good * math.log(how.good_hazard) + (1 - good) * poor_log
     hazard = math.exp((1 - skill) * math.log(how.even_hazard) + skill * planted_log)
-    speed = how.speed * math.exp(skill * (how.speed_by_quality * quality + how.speed_spread * dice.normal()))
+    speed = how.speed * math.exp(skill * (how.speed_by_quality * quality + _even(how.speed_spread, dice)))
     bundled = dice.chance(0.65 if creator.kind == "rugger" else 0.06)
     bundle = _bundle(creator, dice) if bundled else ()
     word = "".join(_SYLLABLES[dice.below(len(_SYLLABLES))] for _ in range(2 + dice.below(3)))
@@ -108,7 +113,8 @@ def draw_launch(
         hazard=hazard,
         speed=speed,
         relative_size=min(dice.lognormal(how.relative_size, how.relative_size_spread), 0.05),
-        buzz=min(math.exp(skill * how.buzz_by_quality * quality + how.buzz_spread * dice.normal()), 8.0),
+        noticed=not dice.chance(how.unnoticed),
+        buzz=min(math.exp(skill * how.buzz_by_quality * quality + _even(how.buzz_spread, dice)), MOST_BUZZ),
         bundle=bundle,
         washed=dice.chance(0.12 if creator.kind == "rugger" else 0.02),
         mayhem=dice.chance(0.02),
@@ -124,6 +130,11 @@ def choose_creator(people: Population, fresh: str, dice: Dice) -> Creator:
     if u < RUGGER_SHARE + BUILDER_SHARE:
         return people.builders[int(len(people.builders) * dice.uniform() ** 1.5)]
     return Creator(fresh, "newcomer", 0.5 * dice.normal())
+
+
+def _even(spread: float, dice: Dice) -> float:
+    """Log of a factor with mean 1."""
+    return spread * dice.normal() - spread**2 / 2
 
 
 def _bundle(creator: Creator, dice: Dice) -> tuple[str, ...]:

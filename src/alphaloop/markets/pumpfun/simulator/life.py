@@ -21,7 +21,13 @@ from alphaloop.markets.pumpfun.simulator.venue import DUST, CurveVenue, PoolVenu
 MAYHEM_AGENT: Final = "BwWK17cbHxwWBKZkUYvzxLcNQ1YVyaFezduWbtm2de6s"
 MOST_TRADES: Final = 4_000
 LONGEST_S: Final = 6 * 3600.0
+MOST_RISE: Final = 8.0
+"""Of the gross log price: no coin of a simulated day outgrows the whole market."""
+
 NEVER_S: Final = 1e9
+ALONE_S: Final = 45.0
+"""Median time that a creator waits for others."""
+
 LEAST_SALE: Final = 0.002
 """Log price below which a sale is put off until the rise has paid for more."""
 
@@ -48,7 +54,7 @@ class Life:
         self.curve = CurveVenue(cashback=launch.cashback)
         self.pool: PoolVenue | None = None
         self.faded_s = math.nan
-        self._attention = self.dice.exponential() / launch.hazard
+        self._attention = min(self.dice.exponential() / launch.hazard, MOST_RISE)
         self._to_sell = 0.0
 
     @property
@@ -58,8 +64,18 @@ class Life:
 
     def play(self) -> list[Move]:
         """Play the whole life; its records in order of time."""
-        waiting = self.agents.early(self.launch)
         self._create()
+        if self.launch.noticed:
+            self._rise()
+        else:
+            self.journal.now_s = self.dice.lognormal(ALONE_S, 1.0)
+        self.faded_s = self.journal.now_s
+        self._fade()
+        return self.journal.moves
+
+    def _rise(self) -> None:
+        """Let buyers come until attention has worn out."""
+        waiting = self.agents.early(self.launch)
         for arrival in self._arrivals(waiting):
             self._buy(arrival)
             if self._attention <= 0 or self.journal.trades >= MOST_TRADES:
@@ -68,9 +84,6 @@ class Life:
                 for follower in self.agents.followers(arrival.wallet, arrival.at_s):
                     heapq.heappush(waiting, follower)
             self._take_profits()
-        self.faded_s = self.journal.now_s
-        self._fade()
-        return self.journal.moves
 
     def _arrivals(self, waiting: list[Arrival]) -> Iterator[Arrival]:
         """Yield who comes next: of those who come by themselves, or of the crowd, whose rate follows its speed."""

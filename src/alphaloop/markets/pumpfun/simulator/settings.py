@@ -41,6 +41,7 @@ class Behaviour(Settings):
     developer_absent: float = Field(ge=0, le=1, description="share of creators that do not buy")
     snipers: float = Field(ge=0, description="mean number of snipers per launch")
     sprayers: float = Field(ge=0, description="mean number of wallets that buy every kind of launch and hold")
+    unnoticed: float = Field(ge=0, lt=1, description="share of launches to which nobody but the creator comes")
     buzz_spread: float = Field(ge=0, description="spread of the log number of early wallets between launches")
     buzz_by_quality: float = Field(description="rise of that log number per unit of quality")
     panic_delay_s: float = Field(gt=0, description="median time from the end of attention to a holder's sale")
