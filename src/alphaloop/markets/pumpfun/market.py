@@ -28,6 +28,7 @@ from alphaloop.markets.pumpfun.settings import PumpSettings
 from alphaloop.markets.pumpfun.shelf import Shelf
 from alphaloop.markets.pumpfun.signals.anti import AntiEmitter
 from alphaloop.markets.pumpfun.signals.catalogue import GENESIS, SIGNAL
+from alphaloop.markets.pumpfun.signals.dossiers import Dossiers
 from alphaloop.markets.pumpfun.signals.emitter import SignalEmitter
 from alphaloop.markets.pumpfun.signals.genesis import GenesisWatcher
 from alphaloop.markets.pumpfun.signals.live import LiveStates
@@ -92,6 +93,7 @@ class PumpMarket:
         self.anti: Final = AntiEmitter(self.settings.anti, self.shelf, self._out)
         self.live: Final = LiveStates(self.settings.live, self.shelf, self._out)
         self.notices: Final = Notices(self.settings.live, self.shelf, self._out)
+        self.dossiers: Final = Dossiers(self.shelf.intelligence, self._out)
         for wallet in self.settings.tracked_wallets:
             self.shelf.intelligence.track(wallet)
         self._books = self.shelf.books
@@ -102,7 +104,7 @@ class PumpMarket:
         self._due_ns = self._schedule.due_ns
 
     def _clock(self, book: Book) -> Periodic:
-        after = self.notices.after.get(book.name)
+        after = self.notices.after.get(book.name) or self.dossiers.after.get(book.name)
 
         def run(now_ns: int) -> None:
             book.run(now_ns)
@@ -213,6 +215,7 @@ class PumpMarket:
             self.shelf.peaks.open(signal_id, "signal", event.mint, event.known_ns, event.price)
 
     def _graduate(self, event: Complete) -> None:
+        self.dossiers.tracked(event.known_ns)
         token = self.shelf.tokens.get(event.mint)
         told = Graduation(
             token_mint=event.mint,
@@ -272,4 +275,5 @@ class PumpMarket:
             "exit_warnings": self.anti,
             "live_states": self.live,
             "notices": self.notices,
+            "dossiers": self.dossiers,
         }

@@ -13,7 +13,8 @@ from alphaloop.markets.pumpfun.books.behaviour import BEHAVIOUR
 from alphaloop.markets.pumpfun.books.clusters import SOCIAL
 from alphaloop.markets.pumpfun.books.creators import CREATOR
 from alphaloop.markets.pumpfun.books.intelligence import BUYERS, CLASSES, POINT_IN_TIME
-from alphaloop.markets.pumpfun.market import PumpMarket
+from alphaloop.markets.pumpfun.market import PumpMarket, Row
+from alphaloop.markets.pumpfun.settings import PumpSettings
 from alphaloop.markets.pumpfun.signals.catalogue import GENESIS, SIGNAL, EventFeatureSet
 from alphaloop.markets.pumpfun.signals.vector import SIGNAL_VECTOR, Vectoriser, from_bytes
 
@@ -121,3 +122,29 @@ def test_a_vector_is_float32_in_order_and_a_forgotten_feature_is_an_error() -> N
     del values["velocity"]
     with pytest.raises(KeyError, match="velocity"):
         Vectoriser(SIGNAL)(values)
+
+
+@pytest.mark.parametrize(("features", "table"), [(SIGNAL, "signals"), (GENESIS, "genesis_observations")])
+def test_what_is_never_missing_never_is(pump, features, table) -> None:
+    market = PumpMarket(PumpSettings(tracked_wallets=pump.TRACKED))
+    rows = []
+    for event in pump.market_events(4_000, 2, mean_gap_s=5.0):
+        rows += [e.values for e in market.apply(event) if isinstance(e, Row) and e.table == table]
+    whole = [row for row in rows if row.get("reason", "complete") in ("complete", "aborted")]
+    assert len(whole) > 50
+    matrix = np.stack([from_bytes(row["features"]) for row in whole])
+    missing = {name for name, column in zip(features.names, matrix.T, strict=True) if np.isnan(column).any()}
+    never = {feature.name for feature in features.features if feature.missing == "never"}
+    assert not missing & never
+    assert not np.isinf(matrix).any()
+    for name, column in zip(features.names, matrix.T, strict=True):
+        unit = next(feature.unit for feature in features.features if feature.name == name)
+        known = column[~np.isnan(column)]
+        if unit == "share":
+            assert ((known >= 0) & (known <= 1)).all(), name
+        elif unit == "flag":
+            assert set(known.tolist()) <= {0.0, 1.0}, name
+        elif unit in ("count", "rank", "s", "state 0-7", "state 0-3", "score 0-100"):
+            assert (known >= 0).all(), name
+        if unit in ("count", "rank"):
+            assert (known == known.round()).all() or name == "wallet_avg_buy_rank", name

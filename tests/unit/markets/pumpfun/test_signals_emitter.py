@@ -122,7 +122,7 @@ def test_every_column_of_a_row_is_declared(pump) -> None:
     columns = {table.name: {column.name: column for column in table.columns} for table in TABLES}
     market = PumpMarket(PumpSettings(tracked_wallets=pump.TRACKED))
     seen: dict[str, int] = {}
-    for event in pump.market_events(6_000, seed=3):
+    for event in pump.market_events(6_000, seed=3, mean_gap_s=6.0):
         for emission in market.apply(event):
             if isinstance(emission, Row):
                 seen[emission.table] = seen.get(emission.table, 0) + 1
@@ -134,3 +134,4 @@ def test_every_column_of_a_row_is_declared(pump) -> None:
                 assert needed <= given, (emission.table, needed - given)
     assert {"signals", "genesis_observations", "anti_signals", "signal_outcomes", "candles_1m"} <= seen.keys()
     assert {"token_lifecycle", "bundles", "regime_snapshots"} <= seen.keys()
+    assert {"wallets", "wallet_features", "wallet_pnl", "creators"} <= seen.keys()

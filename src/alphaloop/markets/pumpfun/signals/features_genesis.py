@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from alphaloop.markets.pumpfun.signals.features_signal import NEVER, NO_CREATOR, NO_REGIME, Line
+from alphaloop.markets.pumpfun.signals.features_signal import NEVER, NEW_CREATOR, NO_CREATOR, NOT_JUDGED, Line
 
 NO_BUYS: Final = "no buy in the window"
 NOT_OVER: Final = "that part of the window is not over"
 NO_TRADES: Final = "too few trades in the window"
-NO_KNOWN: Final = "no buyer is known to the books"
+NO_KNOWN: Final = "no buyer has it"
 
 GENESIS_FAMILIES: Final[dict[str, tuple[Line, ...]]] = {
     "trade_flow": (
@@ -67,25 +67,35 @@ GENESIS_FAMILIES: Final[dict[str, tuple[Line, ...]]] = {
         ("new_buyers_last_20s", "count", "first-time buyers in the last 20 s before the snapshot", NEVER),
     ),
     "buyer_quality": (
-        ("known_buyer_pct", "share", "wallet book: buyers with a history", NO_BUYS),
-        ("tracked_buyers", "count", "tracked wallets among the buyers", NEVER),
+        ("known_buyer_pct", "share", "wallet book: buyers that have entered three tokens or more", NO_BUYS),
+        ("tracked_buyers", "count", "discovery book: tracked wallets among the buyers", NEVER),
         ("avg_alpha", "score 0-100", "alpha book: mean over scored buyers", NO_KNOWN),
-        ("max_alpha", "score 0-100", "alpha book: best buyer", NO_KNOWN),
-        ("alpha_weighted_sol", "score 0-100", "alpha book: mean over scored buyers, weighted by SOL", NO_KNOWN),
-        ("avg_graduation_rate", "share", "wallet book: mean over known buyers", NO_KNOWN),
-        ("avg_win_rate", "share", "profit book: mean over known buyers", NO_KNOWN),
+        ("max_alpha", "score 0-100", "alpha book: best scored buyer", NO_KNOWN),
+        ("alpha_weighted_sol", "sol", "alpha book: sum of SOL spent times alpha / 100", NO_BUYS),
+        ("avg_graduation_rate", "share", "wallet book: mean over the buyers", NO_KNOWN),
+        ("avg_win_rate", "share", "profit book: mean over buyers with a closed round trip", NO_KNOWN),
         ("pct_alpha_over_70", "share", "alpha book: buyers with a score above 70", NO_BUYS),
         ("bot_buyer_pct", "share", "bot book: bots among the buyers", NO_BUYS),
         ("copy_trader_pct", "share", "copy book: copy traders among the buyers", NO_BUYS),
-        ("fresh_wallet_pct", "share", "wallet book: buyers never seen before this token", NO_BUYS),
+        ("fresh_wallet_pct", "share", "wallet book: buyers that have entered no other token", NO_BUYS),
     ),
     "creator": (
-        ("creator_risk_score", "score 0-100", "creator book: five weighted parts", NO_CREATOR),
-        ("creator_tokens", "count", "creator book: tokens created so far, this one included", NO_CREATOR),
-        ("creator_rug_rate", "share", "creator book: of its settled tokens", NO_CREATOR),
-        ("creator_graduation_rate", "share", "creator book: of its settled tokens", NO_CREATOR),
-        ("creator_launches_24h", "count", "creator book: creations in 24 h, this one included", NO_CREATOR),
-        ("creator_avg_lifetime_s", "s", "creator book: from creation to the last trade, mean", NO_CREATOR),
+        (
+            "creator_risk_score",
+            "score 0-100",
+            "creator book: five weighted parts, as of its last round",
+            "fewer than two launches",
+        ),
+        ("creator_tokens", "count", "creator book: launches so far, this one included", NO_CREATOR),
+        ("creator_rug_rate", "share", "creator book: rugs among launches that ended", NEW_CREATOR),
+        ("creator_graduation_rate", "share", "creator book: launches that graduated", NO_CREATOR),
+        ("creator_launches_24h", "count", "creator book: launches in 24 h, this one included", NO_CREATOR),
+        (
+            "creator_avg_lifetime_s",
+            "s",
+            "creator book: creation to last trade of launches that died, mean",
+            NEW_CREATOR,
+        ),
         ("dev_buy_sol", "sol", "window: SOL of buys by the creator or the sender of the creation", NEVER),
         ("dev_supply_pct", "share", "window: tokens they bought / supply", "the supply is unknown"),
         ("dev_sold", "flag", "window: whether they sold any", NEVER),
@@ -99,14 +109,24 @@ GENESIS_FAMILIES: Final[dict[str, tuple[Line, ...]]] = {
         ("day_of_week", "day 0-6", "UTC day in which the creation was known, Monday 0", NEVER),
     ),
     "adversarial": (
-        ("bundle_confidence", "share", "bundle book: two scores of 5 s clusters", "not judged yet"),
+        (
+            "bundle_confidence",
+            "share",
+            "bundle book: strongest bundle of the last minutes, 0 for none",
+            "the token is not known",
+        ),
         ("same_5s_bucket_max_wallets", "count", "window: most distinct buyers in 5 s, counted from creation", NEVER),
         ("wash_trade_pct", "share", "wash book: share of volume that is wash traded", "the token has no volume"),
     ),
     "market_context": (
-        ("market_regime", "state 0-3", "regime book: bear 0, transition 1, normal 2, euphoria 3", NO_REGIME),
-        ("regime_confidence", "share", "regime book", NO_REGIME),
-        ("tokens_created_1h", "count", "regime book", NEVER),
-        ("graduation_rate_2h", "share", "regime book", NO_REGIME),
+        (
+            "market_regime",
+            "state 0-3",
+            "regime book: bear 0, transition 1, normal 2, euphoria 3",
+            "the market was not judged yet",
+        ),
+        ("regime_confidence", "share", "regime book", "the market was not judged yet"),
+        ("tokens_created_1h", "count", "regime book: as of the last judgement", NOT_JUDGED),
+        ("graduation_rate_2h", "share", "regime book: as of the last judgement", NOT_JUDGED),
     ),
 }

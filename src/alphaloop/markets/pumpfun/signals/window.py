@@ -85,7 +85,7 @@ def opened(event: Create, symbol_seen: int) -> Window:
         event_ns=event.event_ns,
         signature=event.signature,
         log_index=event.log_index,
-        creator=event.creator,
+        creator=event.creator or event.user,
         user=event.user,
         name=event.name,
         symbol=event.symbol,
