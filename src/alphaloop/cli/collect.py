@@ -4,13 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from alphaloop.cli.output import JsonFlag, emit, exit_codes, note, progress_bar, say
 
+if TYPE_CHECKING:
+    import asyncio
+
+    from alphaloop.bus.contract import Bus
+    from alphaloop.markets.pumpfun.services.assembly import Beside
+    from alphaloop.markets.pumpfun.services.settings import CollectSettings
+    from alphaloop.stores.records import Records
+
 IDLE_S = 2.0
+LEAST_TOKEN = 16
 
 
 def collect(
@@ -30,10 +39,17 @@ def collect(
         Path | None,
         typer.Option("--endpoints", help="TOML file; without it RPC_WS_URLS, RPC_HTTP_URLS and RPC_KEYS say them."),
     ] = None,
+    archive: Annotated[
+        str | None, typer.Option("--archive", help="Where trades older than 60 days go: folder or URL. Default: DATA.")
+    ] = None,
     settings: Annotated[Path | None, typer.Option("--settings", help="TOML file of settings.")] = None,
     pumpswap: Annotated[
         bool, typer.Option("--pumpswap/--no-pumpswap", help="Follow PumpSwap too, for coins that have graduated.")
     ] = False,
+    api: Annotated[
+        bool, typer.Option("--api", help="Serve the API in this process, on loopback, with a token.")
+    ] = False,
+    api_port: Annotated[int, typer.Option("--api-port", min=0, max=65_535, help="0 for any that is free.")] = 8787,
     duration: Annotated[float | None, typer.Option("--duration", min=0.1, help="Stop after so many seconds.")] = None,
     until_idle: Annotated[
         bool, typer.Option("--until-idle", help=f"Stop when nothing has come for {IDLE_S:g} s and all is worked off.")
@@ -46,35 +62,91 @@ def collect(
     """Record what happens on Pump.fun, and turn it into signals, outcomes and scores; stop, kill, start it at will."""
     with exit_codes(), progress_bar(as_json) as progress:
         from alphaloop.core.errors import InputError
-        from alphaloop.core.extras import require
 
-        require("solana", "httpx", "websockets")
-        log_to_standard_error(as_json)
-        from alphaloop.live.shutdown import stop_on_signals
-        from alphaloop.markets.pumpfun.services.assembly import Places, collect
-        from alphaloop.markets.pumpfun.services.collect import Limits
-        from alphaloop.markets.pumpfun.services.settings import CollectSettings
-        from alphaloop.markets.pumpfun.wire.layouts import AMM_PROGRAM
-
-        chosen = CollectSettings() if settings is None else CollectSettings.read(settings)
-        if pumpswap and AMM_PROGRAM not in chosen.stream.programs:
-            stream = chosen.stream.model_copy(update={"programs": (*chosen.stream.programs, AMM_PROGRAM)})
-            chosen = chosen.model_copy(update={"stream": stream})
         if report is not None and (replay is None or report.suffix not in (".html", ".json")):
             raise InputError(f"--report {report}: give it with --replay, and a name that ends in .html or .json")
+        log_to_standard_error(as_json)
+        chosen = choose(settings, pumpswap, archive, data)
         database = db or f"sqlite:///{data / 'pumpfun.db'}"
         if replay is not None:
             from alphaloop.markets.pumpfun.services.replay import replay_into
 
-            result = replay_into(replay, database, chosen, report, progress)
-            emit(result, as_json, show_replay)
+            emit(replay_into(replay, database, chosen, report, progress), as_json, show_replay)
             return
+        from alphaloop.core.extras import require
+
+        require("solana", "httpx", "websockets")
+        from alphaloop.live.shutdown import stop_on_signals
+        from alphaloop.markets.pumpfun.services.assembly import Places
+        from alphaloop.markets.pumpfun.services.assembly import collect as collect_from_chain
+        from alphaloop.markets.pumpfun.services.collect import Limits
+
         places = Places(data, database, bus, models, endpoints)
         limits = Limits(duration, IDLE_S if until_idle else None)
+        beside = serve_beside(data, api_port) if api else None
         with stop_on_signals() as stop:
-            result = collect(places, chosen, limits, lambda: stop.asked)
+            result = collect_from_chain(places, chosen, limits, lambda: stop.asked, beside=beside)
         note("stopped; the same command goes on from here")
         emit(result, as_json, show)
+
+
+def choose(file: Path | None, pumpswap: bool, archive: str | None, data: Path) -> CollectSettings:
+    """Give the settings of a file, with what the command line says on top."""
+    from alphaloop.markets.pumpfun.services.settings import CollectSettings
+    from alphaloop.markets.pumpfun.wire.layouts import AMM_PROGRAM
+
+    chosen = CollectSettings() if file is None else CollectSettings.read(file)
+    if pumpswap and AMM_PROGRAM not in chosen.stream.programs:
+        stream = chosen.stream.model_copy(update={"programs": (*chosen.stream.programs, AMM_PROGRAM)})
+        chosen = chosen.model_copy(update={"stream": stream})
+    if archive is not None or "archive" not in chosen.model_fields_set:
+        kept = chosen.archive.model_copy(update={"url": archive or str(data / "archive")})
+        chosen = chosen.model_copy(update={"archive": kept})
+    return chosen
+
+
+def serve_beside(data: Path, port: int) -> Beside:
+    """Give what serves the API inside the collector.
+
+    The token is that of ``ALPHALOOP_API_TOKEN``, or a new one that only the owner of ``DATA/api-token`` can read.
+    """
+    import os
+
+    from pydantic import SecretStr
+
+    from alphaloop.core.errors import InputError
+    from alphaloop.core.extras import require
+
+    require("web", "fastapi", "uvicorn")
+    from alphaloop.markets.pumpfun.api import PumpPart
+    from alphaloop.web.app import create_app
+    from alphaloop.web.server import serve
+    from alphaloop.web.settings import WebSettings
+
+    given = os.environ.get("ALPHALOOP_API_TOKEN")
+    if given is not None and len(given) < LEAST_TOKEN:
+        raise InputError(f"ALPHALOOP_API_TOKEN has {len(given)} characters; give {LEAST_TOKEN} or more, or none")
+    settings = WebSettings(port=port) if given is None else WebSettings(port=port, token=SecretStr(given))
+
+    async def beside(records: Records, bus: Bus, end: asyncio.Event) -> None:
+        if given is None:
+            keep_token(data / "api-token", settings.token.get_secret_value())
+        app = create_app([PumpPart(records, bus)], settings)
+        await serve(app, settings, end, lambda url: note(f"serving {url}"))
+
+    return beside
+
+
+def keep_token(path: Path, token: str) -> None:
+    """Write a token where nobody but its owner can read it."""
+    import os
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(handle, "w") as file:
+        file.write(token + "\n")
+    path.chmod(0o600)
+    note(f"the API's token is in {path}")
 
 
 def log_to_standard_error(as_json: bool) -> None:
@@ -101,12 +173,8 @@ def show(result: Mapping[str, Any]) -> None:
     """Print what a run of the collector came to, for people."""
     intake, market = result["intake"], result["market"]
     say(f"ran for       {result['seconds']:,.1f} s")
-    say(
-        f"transactions  {intake['transactions']:,}, {intake['duplicates']:,} seen before, {intake['filled']:,} from gaps"
-    )
-    say(
-        f"events        {market['events']:,} new and {market['replayed']:,} from the recording; {market['damaged']} refused"
-    )
+    say(f"transactions  {intake['transactions']:,}, {intake['duplicates']:,} known, {intake['filled']:,} from gaps")
+    say(f"events        {market['events']:,}, {market['replayed']:,} from the recording; {market['damaged']:,} refused")
     say(f"signals       {result['signals']:,}")
     say(f"rows stored   {result['stored_rows']:,}, {result['waiting_rows']:,} wait")
     for endpoint in result["endpoints"]:

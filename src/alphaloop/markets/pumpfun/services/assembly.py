@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from alphaloop.bus.address import open_bus
+from alphaloop.bus.contract import Bus
 from alphaloop.core.clock import Clock, SystemClock
 from alphaloop.core.errors import InputError
+from alphaloop.markets.pumpfun.archive import Archive
 from alphaloop.markets.pumpfun.inference import InferenceSettings, MlInference
 from alphaloop.markets.pumpfun.ingest.endpoints import EndpointSettings, endpoints_of_environment, read_endpoints
 from alphaloop.markets.pumpfun.market import PumpMarket
 from alphaloop.markets.pumpfun.models_at_hand import ModelsAtHand
 from alphaloop.markets.pumpfun.schema import SCHEMA
-from alphaloop.markets.pumpfun.services.collect import CollectProcess, Limits
+from alphaloop.markets.pumpfun.services.collect import CollectProcess, Limits, first_failure
 from alphaloop.markets.pumpfun.services.periodic import PeriodicService
 from alphaloop.markets.pumpfun.services.settings import CollectSettings
 from alphaloop.stores.records import Records, open_records
+
+Beside: TypeAlias = Callable[[Records, Bus, asyncio.Event], Coroutine[Any, Any, None]]
 
 
 @dataclass(frozen=True)
@@ -72,8 +76,14 @@ def collect(
     limits: Limits,
     asked_to_stop: Callable[[], bool],
     clock: Clock | None = None,
+    beside: Beside | None = None,
 ) -> dict[str, Any]:
     """Run the collector until the limits are reached or somebody asks to stop, and say what came of it.
+
+    Parameters
+    ----------
+    beside : callable, optional
+        What else runs in the process, such as the API: given the database, the bus and an event that is set at the end.
 
     Raises
     ------
@@ -84,7 +94,7 @@ def collect(
     known = places.known_endpoints()
     with ExitStack() as stack:
         records = stack.enter_context(open_database(places.database))
-        return asyncio.run(_collect(places, settings, limits, asked_to_stop, clock, known, records))
+        return asyncio.run(_collect(places, settings, limits, asked_to_stop, clock, known, records, beside))
 
 
 async def _collect(
@@ -95,13 +105,26 @@ async def _collect(
     clock: Clock,
     known: Sequence[EndpointSettings],
     records: Records,
+    beside: Beside | None,
 ) -> dict[str, Any]:
     async with open_bus(places.bus) as bus:
         models = None if places.models is None else models_of(places.models)
         market = PumpMarket(settings.market, models)
-        extra = [] if models is None else inference_services(records, models, settings, clock)
+        extra = [archive_service(records, settings, clock)]
+        if models is not None:
+            extra += inference_services(records, models, settings, clock)
         process = CollectProcess(settings, places.data, known, records, bus, market, extra, clock)
-        return await process.run(limits, asked_to_stop)
+        if beside is None:
+            return await process.run(limits, asked_to_stop)
+        end = asyncio.Event()
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(beside(records, bus, end))
+                result = await process.run(limits, asked_to_stop)
+                end.set()
+        except* Exception as failed:
+            raise first_failure(failed) from None
+        return result
 
 
 def models_of(folder: Path) -> ModelsAtHand:
@@ -129,3 +152,13 @@ def inference_services(
         PeriodicService("inference", scoring.interval_s, inference.cycle),
         PeriodicService("models", scoring.reload_s, inference.reload),
     ]
+
+
+def archive_service(records: Records, settings: CollectSettings, clock: Clock) -> PeriodicService:
+    """Give the service that moves old trades out of the database."""
+    archive = Archive(records, settings.archive, clock)
+
+    async def cycle() -> None:
+        await asyncio.to_thread(archive.move_old)
+
+    return PeriodicService("archive", settings.archive_s, cycle)

@@ -39,6 +39,7 @@ from alphaloop.markets.pumpfun.ingest.unfinished import Unfinished
 from alphaloop.markets.pumpfun.market import PumpMarket
 from alphaloop.markets.pumpfun.recording.wal import Wal
 from alphaloop.markets.pumpfun.services.periodic import PeriodicService
+from alphaloop.markets.pumpfun.services.profiles import Profiles
 from alphaloop.markets.pumpfun.services.settings import CollectSettings
 from alphaloop.markets.pumpfun.services.stats import PipelineStats
 from alphaloop.stores.records import Records
@@ -122,6 +123,7 @@ class CollectProcess:
             PeriodicService("snapshot", settings.snapshot_s, self.collector.snapshot),
             PeriodicService("seal", settings.seal_s, self._recorder.seal),
             PeriodicService("retry", settings.retry_s, self._retry),
+            PeriodicService("profiles", settings.profiles_s, Profiles(self.market, self.delivery).cycle),
             *self.extra,
         ]
 
@@ -146,7 +148,7 @@ class CollectProcess:
                 await self._stop(outer, [*inner, *parts])
         except* Exception as failed:
             # One sentence about the first failure is what the command line can tell.
-            raise _first(failed) from None
+            raise first_failure(failed) from None
         finally:
             await self._rpc.close()
             self._wal.close()
@@ -229,6 +231,7 @@ async def _cancel(tasks: Iterable[asyncio.Task[None]]) -> None:
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def _first(group: BaseExceptionGroup[Any]) -> BaseException:
+def first_failure(group: BaseExceptionGroup[Any]) -> BaseException:
+    """Give the first failure of a group of tasks, the one that made the others stop."""
     found = group.exceptions[0]
-    return _first(found) if isinstance(found, BaseExceptionGroup) else found
+    return first_failure(found) if isinstance(found, BaseExceptionGroup) else found

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from alphaloop.core.errors import RecipeError
 from alphaloop.core.settings import Settings
+from alphaloop.markets.pumpfun.archive import ArchiveSettings
 from alphaloop.markets.pumpfun.ingest.collector import CollectorSettings
 from alphaloop.markets.pumpfun.ingest.delivery import DeliverySettings
 from alphaloop.markets.pumpfun.ingest.gaps import GapSettings
@@ -43,6 +44,7 @@ class CollectSettings(Settings):
     retry_s: float = Field(default=30.0, gt=0, description="between askings for transactions that no node had")
     give_up_s: float = Field(default=3600.0, gt=0, description="after so long such a transaction counts as lost")
     inference_s: float = Field(default=5.0, gt=0, description="between looks for signals without a score")
+    archive: ArchiveSettings = Field(default_factory=ArchiveSettings)
     archive_s: float = Field(default=21_600.0, gt=0, description="between moves of old trades to files")
     profiles_s: float = Field(default=60.0, gt=0, description="between rows about wallets and creators that changed")
     stop_s: float = Field(default=20.0, gt=0, description="patience at the end for the database and the bus")
