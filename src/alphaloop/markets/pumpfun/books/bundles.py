@@ -77,9 +77,9 @@ class BundleBookState(msgspec.Struct, array_like=True, gc=False):
 class BundleBook(StatefulBook[BundleBookState]):
     """Bundles of the last minutes by token, and who stood together in a bundle of the last day.
 
-    A bucket is judged when an event of a later one arrives, and before that on demand, with the same result, because
-    only bundles of earlier buckets count as co-buys. So the confidence is never stale; the cadence `every_s` only lets
-    go of the bundles that are older than `lookback_s`.
+    A bucket is judged when a buy of a later one arrives or the clock runs, and before that on demand, with the same
+    result, because only bundles of earlier buckets count as co-buys. So the confidence is never stale; the cadence
+    `every_s` only lets go of the bundles that are older than `lookback_s`.
 
     Memory: the buckets of the current `bucket_s`, the bundles of `lookback_s` + `every_s`, and for `memory_s` at most
     `max_wallets` keys per bundle. What is let go lies outside the windows that define the scores.
@@ -177,6 +177,8 @@ class BundleBook(StatefulBook[BundleBookState]):
 
     def run(self, now_ns: int) -> None:
         """Let go of the bundles older than `lookback_s`."""
+        if now_ns // self._bucket_ns != self.state.bucket:
+            self._close(now_ns // self._bucket_ns)
         bundles, cut_ns = self.state.bundles, now_ns - self._lookback_ns - self._bucket_ns
         for mint in list(bundles):
             kept = [bundle for bundle in bundles[mint] if bundle.start_ns > cut_ns]
