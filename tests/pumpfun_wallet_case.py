@@ -39,7 +39,13 @@ QUICK = IntelligenceSettings.model_validate(
         "clusters": {"every_s": 300, "strong_cobuys": 2, "max_cluster": 6},
         "copying": {"every_s": 120, "min_copies": 2, "consistency": 0.7},
         "operators": {"every_s": 300, "min_signs": 2, "turn_s": 3600},
-        "decay": {"every_s": 300, "delays_s": [0, 2, 5, 10, 20, 40, 80, 160], "horizon_s": 400, "min_entries": 2},
+        "decay": {
+            "every_s": 300,
+            "delays_s": [0, 2, 5, 10, 20, 40, 80, 160],
+            "horizon_s": 400,
+            "min_entries": 2,
+            "follow_alpha": 30,
+        },
     }
 )
 
@@ -84,7 +90,7 @@ class Market:
         return [self._next() for _ in range(count)]
 
     def identity(self, mint: str) -> dict[str, object]:
-        pick = self.random.random()
+        pick = self.random.random() * (0.4 if mint in self.made and self.random.random() < 0.2 else 1.0)
         step = 0.05 if pick < 0.3 else 3.0 if pick < 0.93 else 120.0 if pick < 0.99 else 3000.0
         self.now += 1 + int(self.random.random() * step * NS_PER_S)
         self.count += 1
@@ -117,6 +123,8 @@ class Market:
         if pick < 0.02:
             return Complete(**self.identity(mint), user="u", bonding_curve="b")
         wallet = self.random.choice(self.wallets)
+        if self.made.get(mint) and self.random.random() < 0.2:
+            wallet = self.made[mint]
         if pick < 0.06:
             return AmmTrade(
                 **self.identity(mint),

@@ -369,6 +369,40 @@ def rugged(episode: Episode, end: int) -> bool:
     return bought > 0 and sold >= rules.rug_sold * bought and fell
 
 
+@settings(max_examples=10, deadline=None)
+@given(SEEDS)
+def test_decay_equals_naive_recomputation(seed: int) -> None:
+    market = case.Market(seed)
+    intelligence = Intelligence(QUICK)
+    for wallet in market.wallets[:4]:
+        intelligence.track(wallet)
+    clock = case.Clockwork(intelligence)
+    events = market.events(300)
+    for event in [*events, case.create((market.now - case.T0) / NS_PER_S + 4000, "the end")]:
+        clock.feed(event)
+    expected: dict[str, list[float]] = {wallet: [0.0] * 8 for wallet in market.wallets[:4]}
+    for episode in episodes(events):
+        entered: dict[str, int] = {}
+        for trade in episode.trades:
+            if trade.is_buy:
+                entered.setdefault(trade.wallet, trade.known_ns)
+        mint = episode.events[0].mint
+        same = [t for t in events if isinstance(t, Trade) and t.mint == mint and not t.quote_mint]
+        prices = [(t.known_ns, t.price) for t in same]
+        for wallet, start in entered.items():
+            if wallet in expected and not gap(events, wallet) >= QUICK.wallets.wallet_idle_s * NS_PER_S:
+                for index, delay in enumerate(QUICK.decay.delays_s):
+                    begin, end = start + delay * NS_PER_S, start + QUICK.decay.horizon_s * NS_PER_S
+                    entry = [value for ns, value in prices if ns <= begin][-1]
+                    top = max([entry, *(value for ns, value in prices if begin <= ns <= end)])
+                    expected[wallet][index] += math.log(top / entry)
+    for wallet, left in expected.items():
+        record = intelligence.wallets.find(wallet)
+        curve = intelligence.decay.curve(record.number) if record else None
+        if curve is not None and gap(events, wallet) < QUICK.wallets.wallet_idle_s * NS_PER_S:
+            assert curve.left == pytest.approx(left, abs=1e-9)
+
+
 # Against themselves
 
 

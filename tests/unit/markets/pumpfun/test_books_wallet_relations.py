@@ -431,7 +431,7 @@ def test_decay_measures_what_is_left_after_each_delay() -> None:
         begin, mint = 1 + 4000.0 * i, f"c{i}"
         events += [
             trade(begin, "w", 0.5, 1000, mint=mint, **price(1e-7)),
-            trade(begin + 10, "x", 0.5, 1000, mint=mint, **price(2e-7)),
+            trade(begin + 15, "x", 0.5, 1000, mint=mint, **price(2e-7)),
             trade(begin + 100, "x", 0.5, 1000, mint=mint, **price(4e-7)),
             trade(begin + 1801, "x", 0.5, 1000, mint=mint, **price(9e-7)),
         ]
@@ -443,7 +443,7 @@ def test_decay_measures_what_is_left_after_each_delay() -> None:
     curve = intelligence.decay.curve(number(intelligence, "w"))
     assert curve is not None
     two = math.log(2)
-    # At 10 s exactly the price is already doubled; after 100 s nothing is left; what comes after 1800 s is too late.
+    # At 15 s exactly the price is already doubled; after 100 s nothing is left; what comes after 1800 s is too late.
     assert [left / 5 for left in curve.left] == pytest.approx([2 * two, 2 * two, two, two, two, 0, 0, 0])
     classes = intelligence.classes("w")
     assert classes["optimal_follow_delay_s"] == 0.0

@@ -11,7 +11,7 @@ Computed once in `every_s` for the wallets with a newly resolved entry, from `mi
 - half-life: the delay at which half of what is left at the first delay remains, linear between the delays; the last
   delay where that is not reached (then it is that or longer), NaN where nothing is left even at the first.
 
-Followed are the tracked wallets and those with an alpha. Of one coin, `max_open` entries are watched at a time;
+Followed are the tracked wallets and those with an alpha of `follow_alpha` or more. Of one coin, `max_open` entries are watched at a time;
 further ones are not measured. An entry's watch goes when it is resolved, a coin's prices with its last watch, a
 wallet's curve when the wallet book forgets the wallet.
 """
@@ -48,6 +48,7 @@ class DecaySettings(Settings):
     )
     horizon_s: int = Field(default=1800, ge=1, description="seconds after the entry within which the price is followed")
     min_entries: int = Field(default=5, ge=1, description="resolved entries from which a wallet has a decay")
+    follow_alpha: float = Field(default=50.0, ge=0, le=100, description="alpha from which a wallet is followed")
     max_open: int = Field(default=64, ge=1, description="entries of one coin that are watched at a time")
 
     @model_validator(mode="after")
@@ -130,6 +131,7 @@ class DecayBook(StatefulBook[DecayState]):
         self._delays_ns = [delay * NS_PER_S for delay in self.settings.delays_s]
         self._dues_ns = [*self._delays_ns, self.settings.horizon_s * NS_PER_S]
         self._max_open = self.settings.max_open
+        self._follow_alpha = self.settings.follow_alpha
         wallets.mourn(self.name)
 
     @property
@@ -164,7 +166,8 @@ class DecayBook(StatefulBook[DecayState]):
             self._open(step, watched)
 
     def _followed(self, step: Step) -> bool:
-        return self._alpha.score(step.wallet.number) is not None or self._discovery.is_tracked(step.wallet.address)
+        wallet = step.wallet
+        return self._alpha.alpha(wallet.number) >= self._follow_alpha or self._discovery.is_tracked(wallet.address)
 
     def _open(self, step: Step, watched: Watched | None) -> None:
         now, price = step.known_ns, step.coin.price

@@ -170,10 +170,7 @@ class WalletBook(StatefulBook[WalletState]):
         self.state.coin_agenda.add(mint, now_ns + self.settings.coin_idle_s * NS_PER_S)
         return coin
 
-    def _wallet(self, address: str, now_ns: int) -> Wallet:
-        number = self._numbers.get(address)
-        if number is not None:
-            return self.state.wallets[number]
+    def _new_wallet(self, address: str, now_ns: int) -> Wallet:
         number = self.state.next_number
         self.state.next_number = number + 1
         wallet = Wallet(number=number, address=address, seen_ns=now_ns)
@@ -185,7 +182,8 @@ class WalletBook(StatefulBook[WalletState]):
     def _trade(self, event: Trade) -> None:
         state, now = self.state, event.known_ns
         coin = state.coins.get(event.mint) or self._new_coin(event.mint, now, 0, 0, event.creator)
-        wallet = self._wallet(event.wallet, now)
+        number = self._numbers.get(event.wallet)
+        wallet = self._new_wallet(event.wallet, now) if number is None else state.wallets[number]
         before, price = coin.price, event.price
         coin.seen_ns = wallet.seen_ns = now
         coin.price = price
