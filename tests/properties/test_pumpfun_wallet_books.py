@@ -133,9 +133,7 @@ def naive(events: list[AnyEvent], wallet: str) -> Naive:
         result.sells += sum(isinstance(e, Trade) and not e.is_buy for e in mine)
         if wallet in order:
             result.entries += 1
-            completed = episode.graduated_ns
-            before = list(dict.fromkeys(t.wallet for t in episode.trades if t.is_buy and t.known_ns < completed))
-            result.graduated += bool(completed) and wallet in before
+            result.graduated += bool(episode.graduated_ns)
             if episode.created_ns:
                 result.ranks.append(order.index(wallet) + 1)
                 result.ages.append((buys[0].known_ns - episode.created_ns) / NS_PER_S)

@@ -18,7 +18,8 @@ from alphaloop.markets.pumpfun.books.agenda import Agenda
 from alphaloop.markets.pumpfun.books.intelligence import Intelligence, IntelligenceSettings
 from alphaloop.markets.pumpfun.books.peaks_since import Peaks
 from alphaloop.markets.pumpfun.books.profits import Position
-from alphaloop.markets.pumpfun.books.wallets import WalletBook, WalletSettings
+from alphaloop.markets.pumpfun.books.roster import WalletSettings
+from alphaloop.markets.pumpfun.books.wallets import WalletBook
 
 
 def _load() -> ModuleType:

@@ -37,12 +37,13 @@ from typing import ClassVar
 import msgspec
 from pydantic import Field
 
-from alphaloop.core.clock import NS_PER_DAY, NS_PER_S
+from alphaloop.core.clock import NS_PER_S
 from alphaloop.core.settings import Settings
 from alphaloop.markets.pumpfun.books import samples
 from alphaloop.markets.pumpfun.books.agenda import Agenda
 from alphaloop.markets.pumpfun.books.behaviour import ratio
 from alphaloop.markets.pumpfun.books.bots import BotBook
+from alphaloop.markets.pumpfun.books.launches import Creator, Launch
 from alphaloop.markets.pumpfun.books.roster import Step
 from alphaloop.markets.pumpfun.books.stateful import StatefulBook
 from alphaloop.markets.pumpfun.books.wallets import WalletBook
@@ -86,65 +87,6 @@ class CreatorSettings(Settings):
     serial_full: int = Field(default=10, ge=1)
     recent_launches: int = Field(default=256, ge=1, description="launches counted within 24 hours at most")
     creator_idle_s: int = Field(default=30 * 86_400, ge=86_400, description="a creator is forgotten after so long")
-
-
-class Launch(msgspec.Struct, array_like=True, gc=False):
-    """A coin of a creator while it is traded.
-
-    Attributes
-    ----------
-    bought, sold, most : int
-        Base units that the insiders bought and sold soon after the creation, and the most that they held of them.
-    price, peak : float
-        SOL per token: after the last trade, and the highest.
-    """
-
-    creator: str
-    created_ns: int
-    slot: int
-    supply: int
-    seen_ns: int
-    insiders: dict[str, None]
-    bought: int = 0
-    sold: int = 0
-    most: int = 0
-    price: float = 0.0
-    peak: float = 0.0
-    graduated: bool = False
-    judged: bool = False
-    rug: bool = False
-
-
-class Creator(msgspec.Struct, array_like=True, gc=False):
-    """Sums over a creator's launches.
-
-    Attributes
-    ----------
-    alive : int
-        Launches whose record is still kept.
-    judged, rugs : int
-        Launches that died, and those of them that were rugs.
-    lifetime_ns : int
-        Sum over the judged ones.
-    insider_share : float
-        Sum over the launches of the largest part of the supply that insiders held at once.
-    buyers, bot_buyers : int
-        First buys of its coins, and those by wallets that were bots at that time.
-    launched_at : bytes
-        Known times of the last launches; see `samples`.
-    """
-
-    launches: int = 0
-    alive: int = 0
-    graduated: int = 0
-    judged: int = 0
-    rugs: int = 0
-    lifetime_ns: int = 0
-    insider_share: float = 0.0
-    buyers: int = 0
-    bot_buyers: int = 0
-    launched_at: bytes = b""
-    risk: float = math.nan
 
 
 class CreatorState(msgspec.Struct):
@@ -198,7 +140,7 @@ class CreatorBook(StatefulBook[CreatorState]):
             "creator_avg_lifetime_s": ratio(found.lifetime_ns, found.judged) / NS_PER_S,
             "creator_insider_pct": found.insider_share / found.launches,
             "creator_bot_buyer_pct": ratio(found.bot_buyers, found.buyers),
-            "creator_launches_24h": float(_launches_24h(found, now_ns)),
+            "creator_launches_24h": float(found.launches_24h(now_ns)),
         }
 
     def parts(self, creator: Creator, now_ns: int) -> dict[str, float]:
@@ -210,7 +152,7 @@ class CreatorBook(StatefulBook[CreatorState]):
             "lifetime": _cut(1.0 - math.log1p(minutes) / math.log(61.0)),
             "insider": _cut(creator.insider_share / creator.launches / scale.insider_full),
             "bot": _cut(ratio(creator.bot_buyers, creator.buyers) / scale.bot_full),
-            "serial": _cut(_launches_24h(creator, now_ns) / scale.serial_full),
+            "serial": _cut(creator.launches_24h(now_ns) / scale.serial_full),
         }
 
     # Feeding
@@ -257,7 +199,7 @@ class CreatorBook(StatefulBook[CreatorState]):
             return
         creator, now = self.state.creators[launch.creator], event.known_ns
         if launch.judged:
-            self._take_back(launch, creator)
+            creator.take_back(launch)
         launch.seen_ns = now
         launch.price = step.coin.price
         launch.peak = max(launch.peak, launch.price)
@@ -267,18 +209,11 @@ class CreatorBook(StatefulBook[CreatorState]):
         if event.is_buy and event.slot == launch.slot:
             launch.insiders[event.wallet] = None
         if event.wallet in launch.insiders and now - launch.created_ns <= self.settings.rug_within_s * NS_PER_S:
-            self._insider_trade(event, launch, creator)
+            if event.is_buy:
+                creator.insider_share += launch.insider_buy(event.token_amount)
+            else:
+                launch.sold += event.token_amount
         self.state.changed[launch.creator] = None
-
-    def _insider_trade(self, event: Trade, launch: Launch, creator: Creator) -> None:
-        if not event.is_buy:
-            launch.sold += event.token_amount
-            return
-        launch.bought += event.token_amount
-        more = launch.bought - launch.sold - launch.most
-        if more > 0:
-            launch.most += more
-            creator.insider_share += ratio(more, launch.supply) if launch.supply else 0.0
 
     def _complete(self, event: Complete) -> None:
         launch = self.state.launches.get(event.mint)
@@ -286,16 +221,10 @@ class CreatorBook(StatefulBook[CreatorState]):
             return
         creator = self.state.creators[launch.creator]
         if launch.judged:
-            self._take_back(launch, creator)
+            creator.take_back(launch)
         launch.graduated = True
         creator.graduated += 1
         self.state.changed[launch.creator] = None
-
-    def _take_back(self, launch: Launch, creator: Creator) -> None:
-        creator.judged -= 1
-        creator.rugs -= launch.rug
-        creator.lifetime_ns -= launch.seen_ns - launch.created_ns
-        launch.judged = launch.rug = False
 
     def _end(self, mint: str, launch: Launch) -> None:
         self.state.creators[launch.creator].alive -= 1
@@ -330,16 +259,12 @@ class CreatorBook(StatefulBook[CreatorState]):
             self.state.agenda.add(mint, max(silent_ns, now_ns + self.settings.every_s * NS_PER_S))
 
     def _judge(self, launch: Launch) -> None:
-        creator = self.state.creators[launch.creator]
-        launch.judged = True
-        launch.rug = (
+        rug = (
             launch.bought > 0
             and launch.sold >= self.settings.rug_sold * launch.bought
             and launch.price <= self.settings.rug_price * launch.peak
         )
-        creator.judged += 1
-        creator.rugs += launch.rug
-        creator.lifetime_ns += launch.seen_ns - launch.created_ns
+        self.state.creators[launch.creator].judge(launch, rug=rug)
         self.state.changed[launch.creator] = None
 
     def _forget(self, name: str, now_ns: int) -> None:
@@ -356,10 +281,6 @@ class CreatorBook(StatefulBook[CreatorState]):
             sum(self._weights[part] * value for part, value in known.items()),
             sum(self._weights[part] for part in known),
         )
-
-
-def _launches_24h(creator: Creator, now_ns: int) -> int:
-    return sum(now_ns - NS_PER_DAY < at <= now_ns for at in samples.numbers(creator.launched_at))
 
 
 def _cut(value: float) -> float:

@@ -11,9 +11,9 @@ Computed once in `every_s` for the wallets with a newly resolved entry, from `mi
 - half-life: the delay at which half of what is left at the first delay remains, linear between the delays; the last
   delay where that is not reached (then it is that or longer), NaN where nothing is left even at the first.
 
-Followed are the tracked wallets and those with an alpha of `follow_alpha` or more. Of one coin, `max_open` entries are watched at a time;
-further ones are not measured. An entry's watch goes when it is resolved, a coin's prices with its last watch, a
-wallet's curve when the wallet book forgets the wallet.
+Followed are the tracked wallets and those with an alpha of `follow_alpha` or more. Of one coin, `max_open` entries
+are watched at a time; further ones are not measured. An entry's watch goes when it is resolved, a coin's prices with
+its last watch, a wallet's curve when the wallet book forgets the wallet.
 """
 
 from __future__ import annotations

@@ -35,7 +35,8 @@ from alphaloop.markets.pumpfun.books.decay import DecayBook, DecaySettings
 from alphaloop.markets.pumpfun.books.discovery import DiscoveryBook, DiscoverySettings
 from alphaloop.markets.pumpfun.books.graph import GraphBook, GraphSettings
 from alphaloop.markets.pumpfun.books.operators import OperatorBook, OperatorSettings
-from alphaloop.markets.pumpfun.books.wallets import WalletBook, WalletSettings
+from alphaloop.markets.pumpfun.books.roster import WalletSettings
+from alphaloop.markets.pumpfun.books.wallets import WalletBook
 
 POINT_IN_TIME: Final = ("alpha_score", "wallet_graduation_rate", "wallet_avg_buy_rank", "wallet_trades_at")
 CLASSES: Final = ("is_bot", "is_copy_trader", "alpha_confidence", "optimal_follow_delay_s", "alpha_half_life_s")

@@ -1,4 +1,4 @@
-"""The records of wallets and coins that the wallet books share.
+"""The records of wallets and coins that the wallet books share, and how long they are kept.
 
 They are structs without a dict of their own and outside the garbage collector's rounds: two million wallets, most of
 which trade a handful of times, are to fit beside everything else.
@@ -7,7 +7,10 @@ which trade a handful of times, are to fit beside everything else.
 from __future__ import annotations
 
 import msgspec
+from pydantic import Field
 
+from alphaloop.core.settings import Settings
+from alphaloop.markets.pumpfun.books.agenda import Agenda
 from alphaloop.markets.pumpfun.books.peaks_since import Peaks
 from alphaloop.markets.pumpfun.books.profits import Position, Results
 
@@ -36,7 +39,7 @@ class Wallet(msgspec.Struct, array_like=True, gc=False):
     active_hours, last_hour : int
         Hours of the clock with a buy, and the last of them since the epoch.
     graduated : int
-        Entries whose coin graduated before it was over.
+        Entries whose coin graduated before its record went.
     bought_at, sizes, entered_at : bytes
         Known time and lamports of the last buys, known time of the last entries; see `samples`.
     """
@@ -132,3 +135,36 @@ class Step(msgspec.Struct, frozen=True, gc=False):
     entry: bool
     rank: int
     price_before: float
+
+
+class WalletSettings(Settings):
+    """How long things are remembered, and how many of the last ones one by one."""
+
+    every_s: int = Field(default=600, ge=1, description="seconds between two rounds of forgetting")
+    coin_idle_s: int = Field(default=21_600, ge=60, description="a coin without a trade for so long is over")
+    graduated_keep_s: int = Field(default=86_400, ge=60, description="sales in the pool are followed for so long")
+    wallet_idle_s: int = Field(
+        default=30 * 86_400, ge=3600, description="a wallet is forgotten after so long without a trade"
+    )
+    dust_fraction: float = Field(
+        default=0.01, ge=0, lt=1, description="part of a position that may be left when it closes"
+    )
+    recent_buys: int = Field(default=64, ge=2, description="buys per wallet kept one by one, for medians")
+    recent_entries: int = Field(default=20, ge=2, description="entries per wallet whose times are kept")
+    recent_trips: int = Field(default=32, ge=2, description="round trips per wallet whose holding times are kept")
+    recent_entrances: int = Field(default=12, ge=2, description="last first buys per coin that are kept")
+    judged_from_buys: int = Field(default=10, ge=1, description="wallets with fewer buys are judged by no other book")
+
+
+class WalletState(msgspec.Struct):
+    """What `WalletBook` knows."""
+
+    wallets: dict[int, Wallet] = {}
+    coins: dict[str, Coin] = {}
+    next_number: int = 0
+    coin_agenda: Agenda = msgspec.field(default_factory=lambda: Agenda(1))
+    wallet_agenda: Agenda = msgspec.field(default_factory=lambda: Agenda(1))
+    changed: dict[str, dict[int, None]] = {}
+    forgotten: dict[str, dict[int, str]] = {}
+    foreign: int = 0
+    unmatched: int = 0

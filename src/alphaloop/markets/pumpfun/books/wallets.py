@@ -18,15 +18,11 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-import msgspec
-from pydantic import Field
-
 from alphaloop.core.clock import NS_PER_S
-from alphaloop.core.settings import Settings
 from alphaloop.markets.pumpfun.books import samples
 from alphaloop.markets.pumpfun.books.agenda import Agenda
 from alphaloop.markets.pumpfun.books.profits import Position, Results
-from alphaloop.markets.pumpfun.books.roster import Coin, Entrance, Step, Wallet
+from alphaloop.markets.pumpfun.books.roster import Coin, Entrance, Step, Wallet, WalletSettings, WalletState
 from alphaloop.markets.pumpfun.books.stateful import StatefulBook
 from alphaloop.markets.pumpfun.events import (
     LAMPORTS_PER_SOL,
@@ -40,39 +36,6 @@ from alphaloop.markets.pumpfun.events import (
 
 NS_PER_MINUTE = 60 * NS_PER_S
 NS_PER_HOUR = 60 * NS_PER_MINUTE
-
-
-class WalletSettings(Settings):
-    """How long things are remembered, and how many of the last ones one by one."""
-
-    every_s: int = Field(default=600, ge=1, description="seconds between two rounds of forgetting")
-    coin_idle_s: int = Field(default=21_600, ge=60, description="a coin without a trade for so long is over")
-    graduated_keep_s: int = Field(default=86_400, ge=60, description="sales in the pool are followed for so long")
-    wallet_idle_s: int = Field(
-        default=30 * 86_400, ge=3600, description="a wallet is forgotten after so long without a trade"
-    )
-    dust_fraction: float = Field(
-        default=0.01, ge=0, lt=1, description="part of a position that may be left when it closes"
-    )
-    recent_buys: int = Field(default=64, ge=2, description="buys per wallet kept one by one, for medians")
-    recent_entries: int = Field(default=20, ge=2, description="entries per wallet whose times are kept")
-    recent_trips: int = Field(default=32, ge=2, description="round trips per wallet whose holding times are kept")
-    recent_entrances: int = Field(default=12, ge=2, description="last first buys per coin that are kept")
-    judged_from_buys: int = Field(default=10, ge=1, description="wallets with fewer buys are judged by no other book")
-
-
-class WalletState(msgspec.Struct):
-    """What `WalletBook` knows."""
-
-    wallets: dict[int, Wallet] = {}
-    coins: dict[str, Coin] = {}
-    next_number: int = 0
-    coin_agenda: Agenda = msgspec.field(default_factory=lambda: Agenda(1))
-    wallet_agenda: Agenda = msgspec.field(default_factory=lambda: Agenda(1))
-    changed: dict[str, dict[int, None]] = {}
-    forgotten: dict[str, dict[int, str]] = {}
-    foreign: int = 0
-    unmatched: int = 0
 
 
 class WalletBook(StatefulBook[WalletState]):
@@ -204,6 +167,8 @@ class WalletBook(StatefulBook[WalletState]):
     def _enter(self, event: Trade, coin: Coin, wallet: Wallet) -> int:
         now = event.known_ns
         wallet.entries += 1
+        # The buy that completes a curve may be logged behind its completion.
+        wallet.graduated += coin.graduated_ns > 0
         wallet.entered_at = samples.added(wallet.entered_at, now, self._recent_entries)
         entrances = coin.entrances
         entrances.append(Entrance(wallet.number, now, event.slot, event.sol_amount))
