@@ -12,6 +12,7 @@ import pytest
 
 from alphaloop.core.errors import DataError, StateError
 from alphaloop.markets.pumpfun.events import Complete
+from alphaloop.markets.pumpfun.recording import replay
 from alphaloop.markets.pumpfun.recording.frames import MAGIC, frame, read_log
 from alphaloop.markets.pumpfun.recording.replay import read_events, read_records
 from alphaloop.markets.pumpfun.recording.segments import list_segments, read_segment, write_segment
@@ -192,6 +193,21 @@ def test_sealing_does_not_hold_up_what_arrives(tmp_path: Path) -> None:
     everything = some(0, 2_000)
     assert all(found == everything[: len(found)] for found in seen), "a reader sees a beginning, without holes"
     assert len(list_segments(tmp_path)) > 1
+
+
+def test_a_log_that_is_sealed_while_it_is_read_is_seen_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Wal(tmp_path) as wal:
+        for number in range(0, 6, 3):
+            wal.append(some(number, number + 3))
+            wal.sync()
+
+            def listed_then_sealed(folder: Path) -> list[Path]:
+                files = log_files(folder)
+                wal.seal()
+                return files
+
+            monkeypatch.setattr(replay, "log_files", listed_then_sealed)
+            assert list(read_records(tmp_path)) == some(0, number + 3)
 
 
 def test_files_that_are_no_recording(tmp_path: Path) -> None:

@@ -168,6 +168,26 @@ def test_a_full_disk_is_said_and_loses_nothing(tmp_path: Path) -> None:
     assert list(read_records(tmp_path)) == some(0, 40)
 
 
+def test_what_a_failed_attempt_left_is_written_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_handle: int, _size: int) -> None:
+        raise OSError
+
+    with Wal(tmp_path) as wal:
+        wal.append(some(0, 10))
+        wal.sync()
+        [log] = log_files(tmp_path)
+        size = log.stat().st_size
+        wal.append(some(10, 30))
+        with monkeypatch.context() as patch, full_disk(size + 100):
+            patch.setattr(os, "ftruncate", refuse)
+            with pytest.raises(StateError):
+                wal.sync()
+        assert log.stat().st_size == size + 100, "half a frame, which no reader counts"
+        assert list(read_records(tmp_path)) == some(0, 10)
+        wal.sync()
+        assert list(read_records(tmp_path)) == some(0, 30)
+
+
 def test_a_disk_that_is_full_at_the_end_keeps_what_was_synced(tmp_path: Path) -> None:
     wal = Wal(tmp_path)
     wal.append(some(0, 10))

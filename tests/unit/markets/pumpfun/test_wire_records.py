@@ -20,7 +20,7 @@ from alphaloop.markets.pumpfun.wire.trades import fast_trade, plain_trade
 SECOND = 10**9
 MINT, WALLET, CREATOR, USDC = (keys.encode_base58(bytes([n]) * 32) for n in (1, 2, 3, 4))
 SHARES = [{"address": CREATOR, "share_bps": 7_000}, {"address": WALLET, "share_bps": 3_000}]
-PLAIN = {"key": CREATOR, "u8": 3, "u64": 1_234, "i64": 1_700_000_000, "bool": False, "string": "añ", "shares": SHARES}
+PLAIN = {"key": CREATOR, "u8": 3, "u64": 1_234, "i64": 1_700_000_000, "bool": False, "string": "buy", "shares": SHARES}
 
 
 def values(layout: layouts.Layout, **chosen: object) -> dict[str, object]:
@@ -71,8 +71,6 @@ def test_discriminators_are_those_published(event: str, hexadecimal: str, line: 
 )
 def test_layouts_end_where_records_of_their_time_end(layout: layouts.Layout, sizes: dict[str, int]) -> None:
     whole = values(layout)
-    if layout is layouts.TRADE:
-        whole["ix_name"] = "buy"
     names = list(whole)
     for last, size in sizes.items():
         assert len(write_fields(layout, {name: whole[name] for name in names[: names.index(last) + 1]})) == size
@@ -160,8 +158,13 @@ def test_an_impossible_block_time_is_damage(seconds: int) -> None:
             decode(record(write_fields(layout, values(layout, timestamp=seconds))))
 
 
-def test_text_that_is_not_utf8_is_damage() -> None:
-    data = write_fields(layouts.CREATE, values(layouts.CREATE, name="abcd"))
+def test_text_is_utf8() -> None:
+    for text in ("", "añ", "buy_v9", "🚀" * 9):
+        assert fields(trade(ix_name=text)).fields["ix_name"] == text
+        assert decode(record(trade(ix_name=text))) == decode(record(trade()))
+    with pytest.raises(DamagedRecord, match="'ix_name' at byte 258 holds text that is not UTF-8"):
+        decode(record(trade(ix_name="abcd").replace(b"abcd", b"ab\xff\xfe")))
+    data = write_fields(layouts.CREATE, values(layouts.CREATE, name="abcd", uri="añ"))
     with pytest.raises(DamagedRecord, match="'name' at byte 8 holds text that is not UTF-8"):
         decode(record(data.replace(b"abcd", b"ab\xff\xfe", 1)))
 
@@ -189,7 +192,7 @@ def test_both_roads_to_a_trade_agree() -> None:
         {}, {"ix_name": "multi_hop_swap"}, {"shareholders": []}, {"quote_mint": keys.ZERO_KEY},
         {"creator": keys.ZERO_KEY}, {"mayhem_mode": True}, {"is_buy": True}, {"ix_name": ""},
     ):  # fmt: skip
-        data = record(trade(**{"ix_name": "buy"} | chosen))
+        data = record(trade(**chosen))
         found = fast_trade(data)
         assert found is not None
         assert found == plain_trade(data, read_fields(layouts.TRADE, data.data).fields)

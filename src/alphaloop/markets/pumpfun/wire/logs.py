@@ -50,7 +50,7 @@ class LogScan(NamedTuple):
     records : list of Record
         In the order of the lines; the k-th has ``known_ns + k``.
     truncated : bool
-        The node cut the logs: later events are missing and must be read from the transaction itself.
+        The node cut the logs: later events must be read from the transaction itself.
     foreign : int
         Lines of other programs that begin like our events.
     damaged : int
@@ -75,6 +75,9 @@ def search(array: bytes, *, signature: str, slot: int, known_ns: int, err: Any =
     if b"\\" in array:
         lines = msgspec.json.decode(array, type=list[str])
         array = msgspec.json.encode([line.translate(_UNESCAPED) for line in lines])
+    cut = array.find(_TRUNCATED_LINE)
+    if cut >= 0:  # a node still logs short lines behind the cut, but no longer says who runs
+        array = array[:cut]
     found: list[Record] = []
     foreign = damaged = quotes = counted = 0
     at = array.find(_DATA_LINE)
@@ -93,7 +96,7 @@ def search(array: bytes, *, signature: str, slot: int, known_ns: int, err: Any =
         elif kind in LAYOUTS:
             foreign += 1
         at = array.find(_DATA_LINE, end)
-    return LogScan(found, _TRUNCATED_LINE in array, foreign, damaged)
+    return LogScan(found, cut >= 0, foreign, damaged)
 
 
 def payload(line: str) -> bytes:
