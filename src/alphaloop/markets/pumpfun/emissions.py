@@ -13,7 +13,7 @@ TRACKED_SET: Final = "tracked_wallets"
 BOTS_SET: Final = "known_bots"
 
 
-class Publish(msgspec.Struct, frozen=True):
+class Publish(msgspec.Struct, frozen=True, gc=False):
     """A message for a channel of the bus.
 
     Attributes
@@ -30,14 +30,14 @@ class Publish(msgspec.Struct, frozen=True):
     keep_s: int | None = None
 
 
-class Row(msgspec.Struct, frozen=True):
+class Row(msgspec.Struct, frozen=True, gc=False):
     """A row for a table of `alphaloop.markets.pumpfun.schema`; same key again means the newer row counts."""
 
     table: str
     values: dict[str, Any]
 
 
-class Member(msgspec.Struct, frozen=True):
+class Member(msgspec.Struct, frozen=True, gc=False):
     """A wallet that joins (`present`) or leaves a set of the bus."""
 
     set: str

@@ -6,9 +6,8 @@ For each event, in this order:
    shelf, then the ends and early checks of launches, exit warnings, live states.
 2. The event goes through the books in the order of the shelf.
 3. Outcomes that the event settled are handed out; the regime book is told of doubled signals.
-4. A creation opens a launch window; a trade goes into the window of its token, and if a tracked wallet bought, it makes
-   a signal, whose features are read now. Its outcome is followed from here on.
-5. The live state of the curve is told.
+4. A creation opens a launch window; a trade goes into the window of its token. The live state of the curve is told.
+5. If a tracked wallet bought, there is a signal, whose features are read now. Its outcome is followed from here on.
 
 Coins that are not priced in SOL, and trades with impossible reserves, reach no book; they are counted.
 """
@@ -22,7 +21,7 @@ import msgspec
 from alphaloop.core.errors import StateError
 from alphaloop.markets.pumpfun.books.book import Book
 from alphaloop.markets.pumpfun.emissions import GRADUATIONS_CHANNEL, Emission, Member, Publish, Row
-from alphaloop.markets.pumpfun.events import LAMPORTS_PER_SOL, AnyEvent, Complete, Create, Trade
+from alphaloop.markets.pumpfun.events import LAMPORTS_PER_SOL, AmmTrade, AnyEvent, Complete, Create, Trade
 from alphaloop.markets.pumpfun.schedule import Periodic, Schedule, Timer
 from alphaloop.markets.pumpfun.settings import PumpSettings
 from alphaloop.markets.pumpfun.shelf import Shelf
@@ -134,7 +133,11 @@ class PumpMarket:
         if self._usable(event):
             for update in self._updates:
                 update(event)
-            self._follow(event)
+            self._outcomes()
+            if isinstance(event, Trade):
+                self._trade(event)
+            else:
+                self._follow(event)
         if self.live.due_ns < self._due_ns:
             self._due_ns = self.live.due_ns
         out = self._out.copy()
@@ -174,7 +177,7 @@ class PumpMarket:
         self._due_ns = self._schedule.due_ns
 
     def _usable(self, event: AnyEvent) -> bool:
-        if getattr(event, "quote_mint", ""):
+        if not isinstance(event, AmmTrade) and event.quote_mint:
             self.counts.foreign += 1
             return False
         if isinstance(event, Trade) and (event.virtual_token <= 0 or event.virtual_sol <= 0):
@@ -183,11 +186,7 @@ class PumpMarket:
         return True
 
     def _follow(self, event: AnyEvent) -> None:
-        self._outcomes()
-        if isinstance(event, Trade):
-            self._trade(event)
-            self.live.changed(event.mint, event.known_ns)
-        elif isinstance(event, Create):
+        if isinstance(event, Create):
             self.genesis.open(event)
             self._due_ns = min(self._due_ns, self.genesis.due_ns)
             self.live.changed(event.mint, event.known_ns)
@@ -205,6 +204,7 @@ class PumpMarket:
     def _trade(self, event: Trade) -> None:
         self.genesis.update(event)
         self.anti.traded(event.mint)
+        self.live.changed(event.mint, event.known_ns)
         if not self.shelf.intelligence.is_tracked(event.wallet):
             return
         self.notices.crowded(event.mint)

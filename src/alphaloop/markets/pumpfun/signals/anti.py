@@ -35,7 +35,7 @@ DISTRIBUTION: Final = 4
 QUIET_NS: Final = 300 * NS_PER_S
 
 
-class Watch(msgspec.Struct):
+class Watch(msgspec.Struct, gc=False):
     """A token with a recent signal, and what was told about it last."""
 
     signal_ns: int

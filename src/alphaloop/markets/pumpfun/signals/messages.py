@@ -21,14 +21,14 @@ VERSION: Final = 1
 Number: TypeAlias = float | None
 
 
-class Message(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+class Message(msgspec.Struct, frozen=True, gc=False, kw_only=True, rename="camel"):
     """What all messages share: the token they speak of and when it was known."""
 
     token_mint: str
     known_ns: int
 
 
-class Scorable(Message, frozen=True, kw_only=True, rename="camel"):
+class Scorable(Message, frozen=True, gc=False, kw_only=True, rename="camel"):
     """A message with all the features of a set, in its order.
 
     Attributes
@@ -60,7 +60,7 @@ class Scorable(Message, frozen=True, kw_only=True, rename="camel"):
         return np.array([math.nan if value is None else value for value in self.features], np.float32)
 
 
-class SignalMessage(Scorable, frozen=True, kw_only=True, rename="camel"):
+class SignalMessage(Scorable, frozen=True, gc=False, kw_only=True, rename="camel"):
     """A tracked wallet bought; amounts are lamports and base units, without fees."""
 
     wallet: str
@@ -79,7 +79,7 @@ class SignalMessage(Scorable, frozen=True, kw_only=True, rename="camel"):
     rule_score: Number = None
 
 
-class GenesisMessage(Scorable, frozen=True, kw_only=True, rename="camel"):
+class GenesisMessage(Scorable, frozen=True, gc=False, kw_only=True, rename="camel"):
     """A launch was watched for `window_s` seconds; `early` if that is not the whole window."""
 
     name: str
@@ -89,7 +89,7 @@ class GenesisMessage(Scorable, frozen=True, kw_only=True, rename="camel"):
     genesis_score: Number = None
 
 
-class AntiSignalMessage(Message, frozen=True, kw_only=True, rename="camel"):
+class AntiSignalMessage(Message, frozen=True, gc=False, kw_only=True, rename="camel"):
     """A token turned bad; whoever holds it should leave.
 
     Attributes
@@ -108,7 +108,7 @@ class AntiSignalMessage(Message, frozen=True, kw_only=True, rename="camel"):
     severity: int
 
 
-class TokenState(Message, frozen=True, kw_only=True, rename="camel"):
+class TokenState(Message, frozen=True, gc=False, kw_only=True, rename="camel"):
     """Live state of a curve after its newest event; amounts are lamports and base units, `price` is SOL per token."""
 
     last_trade_ns: int
@@ -133,7 +133,7 @@ class TokenState(Message, frozen=True, kw_only=True, rename="camel"):
     sol_net_60s: float
 
 
-class Graduation(Message, frozen=True, kw_only=True, rename="camel"):
+class Graduation(Message, frozen=True, gc=False, kw_only=True, rename="camel"):
     """A curve is sold out, having raised `raised_sol`; `symbol` is empty where the token is older than a day."""
 
     event_ns: int
@@ -142,7 +142,7 @@ class Graduation(Message, frozen=True, kw_only=True, rename="camel"):
     raised_sol: Number
 
 
-class Regime(Message, frozen=True, kw_only=True, rename="camel"):
+class Regime(Message, frozen=True, gc=False, kw_only=True, rename="camel"):
     """State of the market; `token_mint` is empty."""
 
     code: int
@@ -150,7 +150,7 @@ class Regime(Message, frozen=True, kw_only=True, rename="camel"):
     confidence: Number = None
 
 
-class Crowding(Message, frozen=True, kw_only=True, rename="camel"):
+class Crowding(Message, frozen=True, gc=False, kw_only=True, rename="camel"):
     """How much of a curve's SOL tracked wallets hold."""
 
     ratio: Number

@@ -33,7 +33,7 @@ class Tick(msgspec.Struct, array_like=True, gc=False):
     price: float
 
 
-class Window(msgspec.Struct, kw_only=True):
+class Window(msgspec.Struct, gc=False, kw_only=True):
     """A launch from its creation on; prices are SOL per token, reserves lamports and base units.
 
     `aborted` says that the early check found it dead, `announced` that a signal was made of it.
