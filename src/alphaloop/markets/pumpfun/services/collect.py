@@ -24,7 +24,7 @@ from alphaloop.bus.contract import Bus
 from alphaloop.core.clock import Clock, SystemClock, stopwatch, to_ns
 from alphaloop.markets.pumpfun.ingest.backlog import Backlog
 from alphaloop.markets.pumpfun.ingest.collector import Collector
-from alphaloop.markets.pumpfun.ingest.delivery import Delivery
+from alphaloop.markets.pumpfun.ingest.delivery import Batch, Delivery
 from alphaloop.markets.pumpfun.ingest.endpoints import EndpointSettings
 from alphaloop.markets.pumpfun.ingest.feed import Feed
 from alphaloop.markets.pumpfun.ingest.gaps import History
@@ -39,8 +39,8 @@ from alphaloop.markets.pumpfun.ingest.unfinished import Unfinished
 from alphaloop.markets.pumpfun.market import PumpMarket
 from alphaloop.markets.pumpfun.recording.wal import Wal
 from alphaloop.markets.pumpfun.services.periodic import PeriodicService
-from alphaloop.markets.pumpfun.services.profiles import Profiles
 from alphaloop.markets.pumpfun.services.settings import CollectSettings
+from alphaloop.markets.pumpfun.services.standing import standing_members
 from alphaloop.markets.pumpfun.services.stats import PipelineStats
 from alphaloop.stores.records import Records
 
@@ -123,7 +123,6 @@ class CollectProcess:
             PeriodicService("snapshot", settings.snapshot_s, self.collector.snapshot),
             PeriodicService("seal", settings.seal_s, self._recorder.seal),
             PeriodicService("retry", settings.retry_s, self._retry),
-            PeriodicService("profiles", settings.profiles_s, Profiles(self.market, self.delivery).cycle),
             *self.extra,
         ]
 
@@ -141,6 +140,7 @@ class CollectProcess:
                 parts = self._start_inner(group)
                 recorded_ns = self._wal.last_ns
                 await self.collector.restore(recorded_ns)
+                await self._announce()
                 await self.collector.remember(self.intake, recorded_ns, self._unfinished.gap is not None)
                 inner = [group.create_task(self._recorder.run()), group.create_task(self.collector.run())]
                 outer = self._start_outer(group)
@@ -155,6 +155,11 @@ class CollectProcess:
             self._marks.close()
             self._budgets.save()
         return self._summary(stopwatch() - began)
+
+    async def _announce(self) -> None:
+        batch = Batch(self.delivery.handed_ns)
+        batch.messages += [(batch.known_ns, member) for member in standing_members(self.market)]
+        await self.delivery.put(batch)
 
     def _start_inner(self, group: asyncio.TaskGroup) -> list[asyncio.Task[None]]:
         return [group.create_task(self.delivery.store()), group.create_task(self.delivery.send())]

@@ -46,7 +46,6 @@ class CollectSettings(Settings):
     inference_s: float = Field(default=5.0, gt=0, description="between looks for signals without a score")
     archive: ArchiveSettings = Field(default_factory=ArchiveSettings)
     archive_s: float = Field(default=21_600.0, gt=0, description="between moves of old trades to files")
-    profiles_s: float = Field(default=60.0, gt=0, description="between rows about wallets and creators that changed")
     stop_s: float = Field(default=20.0, gt=0, description="patience at the end for the database and the bus")
 
     @classmethod

@@ -1,0 +1,310 @@
+"""What the tests of the collector share: a simulated chain, a collector in this process, and what it must come to."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import json
+import os
+import random
+import signal
+import sys
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from functools import cache
+from itertools import groupby, islice
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import httpx
+
+from alphaloop.bus.memory import MemoryBus
+from alphaloop.markets.pumpfun.emissions import Row
+from alphaloop.markets.pumpfun.events import Trade
+from alphaloop.markets.pumpfun.ingest.endpoints import endpoints_of_environment
+from alphaloop.markets.pumpfun.ingest.marks import Marks
+from alphaloop.markets.pumpfun.market import PumpMarket
+from alphaloop.markets.pumpfun.recording.replay import read_events, read_records
+from alphaloop.markets.pumpfun.schema import TABLES
+from alphaloop.markets.pumpfun.services.assembly import open_database
+from alphaloop.markets.pumpfun.services.collect import CollectProcess, Limits
+from alphaloop.markets.pumpfun.services.settings import CollectSettings
+from alphaloop.markets.pumpfun.simulator.chain import events as simulated
+from alphaloop.markets.pumpfun.simulator.settings import SimulationSettings
+from alphaloop.markets.pumpfun.wire.decode import decode
+from alphaloop.markets.pumpfun.wire.records import Record
+from alphaloop.stores.records import Records
+
+TESTS = Path(__file__).resolve().parent
+SPEED = 60.0
+# Written by the market, from events and timers alone.
+FROM_EVENTS = (
+    *("signals", "genesis_observations", "anti_signals", "signal_outcomes", "candles_1m", "token_lifecycle"),
+    *("bundles", "regime_snapshots", "wallets", "wallet_features", "wallet_pnl", "creators", "copy_pairs"),
+    *("wallet_clusters", "alpha_decay", "operators"),
+)
+
+
+def beside(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, TESTS / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+chain_node, harness = beside("chain_node"), beside("collect_harness")
+
+
+@cache
+def simulated_records() -> tuple[Record, ...]:
+    """Six minutes of a simulated market."""
+    first = SimulationSettings(days=1.0, launches_per_day=9_000, seed=11)
+    limit_ns = first.start_ns + 360 * 10**9
+    return tuple(record for record in islice(simulated(first), 20_000) if record.known_ns < limit_ns)
+
+
+@cache
+def simulated_chain() -> list[Any]:
+    """Its transactions, in the order of the chain, and some that failed or have nothing to say."""
+    found = []
+    for number, (name, group) in enumerate(groupby(simulated_records(), key=lambda record: record.signature)):
+        records = list(group)
+        found.append(chain_node.Tx(name, records[0].slot, tuple(record.data for record in records)))
+        if number % 7 == 0:
+            found.append(chain_node.Tx(chain_node.signature(number), records[0].slot, (records[0].data,), err={"x": 1}))
+    return found
+
+
+@cache
+def busiest_wallets() -> list[str]:
+    events = [decode(record) for record in simulated_records()]
+    return [wallet for wallet, _ in Counter(e.wallet for e in events if isinstance(e, Trade)).most_common(40)]
+
+
+def settings_of(busiest: list[str], **changes: Any) -> dict[str, Any]:
+    fast = {
+        "market": {"tracked_wallets": busiest},
+        "pool": {"rest_s": 0.02, "longest_rest_s": 0.3},
+        "rpc": {"timeout_s": 3.0},
+        "gaps": {"round_pause_s": 0.05, "absent_pause_s": 0.02},
+        "collector": {"tick_s": 0.05},
+        "delivery": {"retry_s": 0.05, "longest_retry_s": 0.2},
+        "recorder": {"retry_s": 0.05},
+        "snapshot_s": 0.7,
+        "seal_s": 1.1,
+        "report_s": 0.5,
+    }
+    return fast | changes
+
+
+def endpoints(node: Any) -> dict[str, str]:
+    return {"RPC_WS_URLS": node.ws_url, "RPC_HTTP_URLS": node.http_url, "RPC_KEYS": "very-secret"}
+
+
+class Run:
+    """A collector in this process."""
+
+    def __init__(self, process: CollectProcess, records: Records, bus: MemoryBus) -> None:
+        self.process, self.records, self.bus = process, records, bus
+        self.stop = False
+
+    async def recorded(self, count: int, timeout_s: float = 30.0) -> None:
+        async with asyncio.timeout(timeout_s):
+            while self.process.intake.counts.events < count or self.process.stats.pending:
+                await asyncio.sleep(0.01)
+
+    async def live(self) -> None:
+        async with asyncio.timeout(10):
+            await self.process.feeds[0].live.wait()
+
+
+@asynccontextmanager
+async def collecting(
+    folder: Path,
+    node: Any,
+    busiest: list[str],
+    *,
+    db: str | None = None,
+    bus: Any = None,
+    wrap: Callable[[Any], Any] = lambda records: records,
+    **changes: Any,
+) -> AsyncIterator[Run]:
+    settings = CollectSettings.parse(settings_of(busiest, **changes), "test")
+    clock = harness.FastClock(SimulationSettings().start_ns, time.time_ns(), SPEED)
+    limited = [one.model_copy(update={"requests_per_s": 5_000}) for one in endpoints_of_environment(endpoints(node))]
+    with open_database(db or f"sqlite:///{folder / 'pumpfun.db'}") as records:
+        async with bus or MemoryBus() as opened:
+            used = wrap(records)
+            process = CollectProcess(settings, folder, limited, used, opened, PumpMarket(settings.market), (), clock)
+            found = Run(process, used, opened)
+            task = asyncio.create_task(process.run(Limits(), lambda: found.stop))
+            try:
+                yield found
+            finally:
+                found.stop = True
+                await task
+
+
+def run(test: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    asyncio.run(asyncio.wait_for(test(), 120))
+
+
+def succeeded(chain: list[Any]) -> list[tuple[str, bytes]]:
+    return [(tx.signature, data) for tx in chain if tx.err is None for data in tx.data]
+
+
+def recording(folder: Path) -> list[tuple[str, bytes]]:
+    return [(record.signature, record.data) for record in read_records(folder / "recording")]
+
+
+def last_ns(folder: Path) -> int:
+    return max(record.known_ns for record in read_records(folder / "recording"))
+
+
+def rows(records: Records, table: str) -> list[dict[str, Any]]:
+    key = next(spec.key for spec in TABLES if spec.name == table)
+    return records.select(table, order_by=key)
+
+
+def replayed(folder: Path, busiest: list[str]) -> dict[str, list[dict[str, Any]]]:
+    """Rows of a market that was never disturbed, over the recording of one that was."""
+    market = PumpMarket(CollectSettings.parse(settings_of(busiest), "test").market)
+    marks = Marks(folder / "marks")
+    with open_database("memory://") as records:
+
+        def keep(emissions: list[Any]) -> None:
+            for row in emissions:
+                if isinstance(row, Row):
+                    records.add(row.table, [row.values], conflict="replace")
+
+        for event in read_events(folder / "recording"):
+            keep(market.apply(event))
+        keep(market.advance(marks.advanced_ns))
+        marks.close()
+        return {table: rows(records, table) for table in FROM_EVENTS}
+
+
+def require_same(folder: Path, records: Records, busiest: list[str]) -> dict[str, int]:
+    expected = replayed(folder, busiest)
+    for table in FROM_EVENTS:
+        assert rows(records, table) == expected[table], table
+    return {table: len(expected[table]) for table in FROM_EVENTS}
+
+
+def kill_again_and_again(
+    folder: Path,
+    chain: list[Any],
+    busiest: list[str],
+    db: str,
+    bus: str,
+    kills: int,
+    beside: Callable[[asyncio.Event], Coroutine[Any, Any, None]] | None = None,
+) -> dict[str, int]:
+    chance = random.Random(int.from_bytes(os.urandom(4), "big"))
+    start = SimulationSettings().start_ns
+    clock = harness.FastClock(start, time.time_ns(), SPEED)
+    given = {
+        "data": str(folder),
+        "db": db,
+        "bus": bus,
+        "origin_ns": start,
+        "wall_ns": clock.wall_ns,
+        "speed": SPEED,
+        "settings": settings_of(busiest),
+    }
+
+    async def launch(node: Any) -> asyncio.subprocess.Process:
+        command = [sys.executable, str(TESTS / "collect_harness.py"), json.dumps(given)]
+        return await asyncio.create_subprocess_exec(
+            *command, env=os.environ | endpoints(node), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+        )
+
+    async def test() -> None:
+        node, done = chain_node.ChainNode(duplicates=0.1), 0
+
+        async def announce() -> None:
+            nonlocal done
+            while done < len(chain):
+                await node.add(*chain[done : done + 10])
+                done += 10
+                await asyncio.sleep(0.05)
+
+        end = asyncio.Event()
+        listening = asyncio.create_task(beside(end)) if beside is not None else None
+        async with node:
+            process = await launch(node)
+            await node.subscribed(timeout_s=60)
+            announcing = asyncio.create_task(announce())
+            for _ in range(kills):
+                await asyncio.sleep(chance.uniform(0.3, 1.5))
+                process.send_signal(signal.SIGKILL)
+                _, said = await process.communicate()
+                assert process.returncode == -signal.SIGKILL, said.decode()
+                process = await launch(node)
+                if chance.random() < 0.5:
+                    # Sometimes it dies while it restores, or fills the gap.
+                    await node.subscribed(timeout_s=60)
+            await node.subscribed(timeout_s=60)
+            await announcing
+            wanted = len(succeeded(chain))
+            limit = time.monotonic() + 60
+            while len(recording(folder)) < wanted:
+                assert time.monotonic() < limit, f"{len(recording(folder))} of {wanted} events"
+                await asyncio.sleep(0.2)
+            process.send_signal(signal.SIGTERM)
+            out, said = await process.communicate()
+            assert process.returncode == 0, said.decode()
+            assert json.loads(out)["position_ns"] == last_ns(folder)
+            assert "very-secret" not in said.decode() + out.decode()
+        end.set()
+        if listening is not None:
+            await listening
+
+    run(test)
+    assert recording(folder) == succeeded(chain)
+    with open_database(db) as records:
+        found = require_same(folder, records, busiest)
+        trades = [event for event in read_events(folder / "recording") if isinstance(event, Trade)]
+        assert records.count("trades") == len(trades)
+        assert found["signals"] > 20
+    return found
+
+
+COMMAND = "import typer; from alphaloop.cli.collect import collect; app = typer.Typer(); app.command()(collect); app()"
+
+
+async def command(folder: Path, node: Any, *options: str) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", COMMAND, "--data", str(folder), "--json", *options),
+        env=os.environ | endpoints(node),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+
+
+async def said(process: asyncio.subprocess.Process, begin: bytes) -> str:
+    """Wait for a line on standard error, and give its last word."""
+    assert process.stderr is not None
+    async with asyncio.timeout(30):
+        while not (line := await process.stderr.readline()).startswith(begin):
+            assert line
+    return line.split()[-1].decode()
+
+
+async def result(process: asyncio.subprocess.Process) -> dict[str, Any]:
+    out, err = await process.communicate()
+    assert process.returncode == 0, err.decode()
+    assert b"very-secret" not in out + err
+    found: dict[str, Any] = json.loads(out)
+    return found
+
+
+async def ask(address: str, path: str, token: str) -> int:
+    async with httpx.AsyncClient(trust_env=False) as client:
+        return (await client.get(address + path, headers={"authorization": f"Bearer {token or None}"})).status_code
