@@ -12,12 +12,16 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from alphaloop.markets.pumpfun.wire.keys import encode_base58
+from alphaloop.markets.pumpfun.wire.keys import ZERO_KEY, encode_base58
 from alphaloop.markets.pumpfun.wire.layouts import PUMP_PROGRAM, SELF_CALL
 from alphaloop.markets.pumpfun.wire.logs import DATA, TRUNCATED
 
 #: Bytes of logs that a node keeps of one transaction.
 LOG_LIMIT_BYTES: Final = 10_000
+SYSTEM_PROGRAM: Final = ZERO_KEY
+BUDGET_PROGRAM: Final = "ComputeBudget111111111111111111111111111111"
+#: Parts of the node itself: what they consume is not logged.
+NATIVE_PROGRAMS: Final = (SYSTEM_PROGRAM, BUDGET_PROGRAM)
 
 
 class Call(NamedTuple):
@@ -45,7 +49,8 @@ def log_lines(calls: Sequence[Call], depth: int = 1) -> list[str]:
                 lines += log_lines([Call(call.program)], depth + 1)
             else:
                 lines += log_lines([step], depth + 1)
-        lines.append(f"Program {call.program} consumed 50000 of 200000 compute units")
+        if call.program not in NATIVE_PROGRAMS:
+            lines.append(f"Program {call.program} consumed 50000 of 200000 compute units")
         lines.append(f"Program {call.program} success")
     return lines
 
