@@ -218,10 +218,12 @@ def last_price(seen):
 def death(signal, seen, end, completed, swapped):
     """The first silence of forty seconds that ends after the signal, while the token could be seen."""
     until = end if completed is None or swapped else completed
-    signs = [event.known_ns for event in seen if not isinstance(event, Complete) and event.known_ns <= until]
+    signs = [event for event in seen if not isinstance(event, Complete) and event.known_ns <= until]
     for sign, following in zip(signs, [*signs[1:], None], strict=True):
-        died = sign + 40 * NS_PER_S
-        if died > signal.known_ns and died <= until and (following is None or died < following):
+        died = sign.known_ns + 40 * NS_PER_S
+        # Nothing can be traded between curve and pool, so that silence there is no death.
+        waits = isinstance(following, Migration) and completed is not None and died > completed
+        if died > signal.known_ns and died <= until and not waits and (following is None or died < following.known_ns):
             return died
     return None
 

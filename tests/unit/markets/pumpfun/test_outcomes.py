@@ -349,7 +349,6 @@ def test_too_little_left_to_buy_is_no_entry():
 def test_a_gap_makes_what_ends_after_it_missing(town):
     town.signal(10)
     town.buy(20, 10.0)
-    seen = town.reserves
     town.tick(650)
     assert town.outcomes()["s", 600].observed
     town.book.gap(ns(700), ns(900), "the socket was closed")
@@ -362,8 +361,8 @@ def test_a_gap_makes_what_ends_after_it_missing(town):
     assert lost.tradable_multiple is None
     assert lost.raw_multiple is None
     assert "the socket was closed" in lost.reason
-    assert lost.least_raw == pytest.approx(town.reserves.price / lost.price)
-    assert lost.least_raw > seen.price / lost.price
+    assert lost.least_raw is None
+    assert lost.least_tradable is None
     assert found["t", 1800].observed
 
 
@@ -408,8 +407,22 @@ def test_the_end_of_a_recording_is_no_outcome(town):
     last = found["s", 86_400]
     assert last.reason.startswith("the recording ends at")
     assert last.tradable_multiple is None
-    assert last.least_tradable > 2
+    assert last.least_tradable is None, "a hit before the end would be kept, and a miss would not"
+    assert found["s", 600].tradable_multiple > 2
     assert town.book.following == 0
+
+
+def test_a_cut_after_a_graduation_hides_what_was_reached_before(town):
+    town.signal(10)
+    town.buy(20, 60.0)
+    town.complete(100)
+    town.book.end(ns(700))
+    found = town.outcomes()
+    assert found["s", 600].reason.startswith("graduated")
+    assert found["s", 600].least_tradable > 2
+    assert found["s", 1800].reason.startswith("the recording ends")
+    assert found["s", 1800].least_tradable is None
+    assert found["s", 1800].died_ns is None
 
 
 def test_a_token_that_was_never_seen_has_no_outcome():

@@ -74,7 +74,7 @@ class PeakBook:
 
     Tokens that graduate are followed into their PumpSwap pool if the recording has that program's trades. Whether it
     has is told from the pool itself: without one trade of the pool, every horizon that ends after the graduation is
-    missing, with what was seen before as a lower bound.
+    missing, with what was seen before as a lower bound. What a gap or the end of the recording cuts is missing whole.
 
     Memory: a signal is dropped at its longest horizon, its token with the last of its signals. A token without signals
     keeps its reserves for `remember_s` after its last event, because a signal is born from an event of its token or, a
@@ -263,7 +263,9 @@ class PeakBook:
                 self._idle[position.mint] = market
 
     def _follow(self, market: Market, event: AnyEvent) -> None:
-        self._note_death(market, event.known_ns)
+        # The first trade of a pool proves that its silence until then was one.
+        if not market.complete_ns or market.pool_seen or isinstance(event, AmmTrade):
+            self._note_death(market, event.known_ns)
         _apply(market, event)
         if isinstance(event, Migration):
             self._pools[event.pool] = event.mint
@@ -280,7 +282,7 @@ class PeakBook:
     def _note_death(self, market: Market, now_ns: int) -> None:
         """Note a silence that ends with this event; one that does not end is seen when an outcome is resolved."""
         died_ns = market.traded_ns + self._dead_ns
-        if not market.traded_ns or died_ns >= now_ns or (market.complete_ns and not market.pool_seen):
+        if not market.traded_ns or died_ns >= now_ns:
             return
         for signal_id in market.followed:
             position = self._positions[signal_id]

@@ -87,8 +87,9 @@ class Position(msgspec.Struct):
         """Say what came within a horizon; every event up to its end has been taken in, and none after it."""
         end_ns = self.decided_ns + horizon_s * NS_PER_S
         seen_ns, missing = self._sight(market, end_ns)
-        raw = self.high / self.price
-        tradable = self.best / self.cost if self.tokens else None
+        cut = bool(self.blind_ns) and self.blind_ns < end_ns
+        raw = None if cut or not market.token else self.high / self.price
+        tradable = None if cut or not self.tokens else self.best / self.cost
         died_ns = self.died_ns or _silent_since(market, seen_ns, settings)
         final = None if missing or not self.tokens else self._final(market, settings)
         return Outcome(
@@ -126,12 +127,12 @@ class Position(msgspec.Struct):
         if not market.token:
             return self.decided_ns, "the token's reserves were never seen"
         seen_ns, reason = end_ns, ""
-        if self.blind_ns and self.blind_ns < end_ns:
-            seen_ns, reason = self.blind_ns, self.blindness
         if market.complete_ns and not market.pool_seen and market.complete_ns < seen_ns:
             where = "its pool has opened" if market.phase == POOL else "its pool has not opened"
             seen_ns = market.complete_ns
             reason = f"graduated at {iso(seen_ns)}, {where}, and no trade of the pool was recorded"
+        if self.blind_ns and self.blind_ns < end_ns:
+            seen_ns, reason = min(seen_ns, self.blind_ns), self.blindness
         return seen_ns, reason
 
 

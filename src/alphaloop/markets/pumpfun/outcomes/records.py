@@ -14,8 +14,9 @@ class Outcome(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """The time from a signal to one horizon, ``(decided_ns, resolved_ns]``.
 
     What was not observed is None and has a `reason`; it is never 0. `least_raw` and `least_tradable` are what was seen
-    of the two multiples all the same: true lower bounds, which may prove that a target was reached, never that it was
-    not.
+    of the two multiples before the token graduated out of sight: true lower bounds, which may prove that a target was
+    reached, never that it was not. They too are None where a gap or the end of the recording cuts the interval: to
+    count what was reached before such a cut, and nothing else, would make signals near it look like hits.
 
     Attributes
     ----------
@@ -37,7 +38,8 @@ class Outcome(msgspec.Struct, frozen=True, gc=False, kw_only=True):
         It says that a price was touched and what a sale there would have paid. It does not say that a trader would have
         sold exactly there: that takes a standing order or luck.
     final_price, final_multiple : float or None
-        Price at the horizon, and net proceeds of selling there over the cost of the entry.
+        Price at the horizon, and net proceeds of selling there over the cost of the entry; the latter also None if
+        nothing could be sold, because the curve was complete and its pool not open.
     peak_ns : int or None
         When the highest price was reached; the signal's own time if it never rose.
     died_ns : int or None
@@ -60,7 +62,7 @@ class Outcome(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     entry_known_ns: int | None
     raw_multiple: float | None
     tradable_multiple: float | None
-    least_raw: float
+    least_raw: float | None
     least_tradable: float | None
     final_price: float | None
     final_multiple: float | None
