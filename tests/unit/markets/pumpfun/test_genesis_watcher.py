@@ -80,6 +80,17 @@ def test_a_dead_launch_is_marked_watched_to_its_end_and_stored(pump) -> None:
     assert market.shelf.peaks.following == 1, "its outcome is followed: it is a training row"
 
 
+@pytest.mark.parametrize(("buyers", "amount", "reason"), [(3, SOL, "complete"), (3, SOL // 1_000, "aborted")])
+def test_three_buyers_that_move_the_price_are_life(pump, buyers, amount, reason) -> None:
+    market, chain, curve = PumpMarket(), pump.Chain(), pump.Curve()
+    create = chain.create("coin", "maker")
+    market.apply(create)
+    for i in range(buyers):
+        market.apply(chain.trade(curve, "coin", f"buyer{i}", amount, buy=True))
+    (row,) = rows(market.advance(create.known_ns + 60 * S))
+    assert row["reason"] == reason
+
+
 @pytest.mark.parametrize(
     ("scores", "emitted"), [({"reach_2x_1h": 0.9}, True), ({"reach_2x_1h": 0.89, "is_dead_soon": 1.0}, False)]
 )

@@ -76,6 +76,17 @@ def test_prices(launch) -> None:
     assert found["market_cap_sol"] == pytest.approx(prices[-1] * 1e9)
 
 
+def test_the_price_at_ten_seconds_is_the_one_before_what_happens_then(pump) -> None:
+    chain, curve = pump.Chain(), pump.Curve()
+    window = opened(chain.create("coin", "maker"), 0)
+    window.add(chain.trade(curve, "coin", "a", SOL, buy=True, gap_ns=10 * S - 1))
+    before = window.price
+    window.add(chain.trade(curve, "coin", "b", SOL, buy=True, gap_ns=1))
+    found = window_features(window, window.created_ns + 10 * S)
+    assert found["ret_10s"] == pytest.approx(before / window.start_price - 1, rel=1e-12)
+    assert (found["buys_0_10s"], found["n_buys"]) == (1, 2)
+
+
 def test_concentration(launch) -> None:
     found = window_features(launch, launch.created_ns + 60 * S)
     spent = np.array([1.0, 0.5, 1.01, 3.0, 0.25])
