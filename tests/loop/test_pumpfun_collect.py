@@ -211,26 +211,43 @@ def test_killed_at_random_moments_it_goes_on_to_the_same(tmp_path: Path, chain: 
     assert found["signal_outcomes"] > 0
 
 
-def test_a_missing_snapshot_costs_time_and_nothing_else(tmp_path: Path, chain: list[Any], busiest: list[str]) -> None:
+def test_a_damaged_or_missing_snapshot_costs_time_and_nothing_else(
+    tmp_path: Path, chain: list[Any], busiest: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    replayed = []
+
     def life(first: int, last: int) -> None:
         async def test() -> None:
-            async with chain_node.ChainNode(chain[:first]) as node, case.collecting(tmp_path, node, busiest) as out:
+            node = chain_node.ChainNode(chain[:first])
+            async with node, case.collecting(tmp_path, node, busiest, snapshot_s=0.15) as out:
                 await out.live()
                 assert out.process.collector.applied_ns == (0 if not first else case.last_ns(tmp_path))
-                await node.add(*chain[first:last])
+                replayed.append(out.process.collector.fed.replayed)
+                for place in range(first, last, 50):
+                    await node.add(*chain[place : place + 50])
+                    await asyncio.sleep(0.08)
                 await out.recorded(len(case.succeeded(chain[first:last])))
 
         case.run(test)
 
+    def snapshots() -> list[Path]:
+        return sorted((tmp_path / "snapshots").iterdir())
+
     life(0, 300)
-    snapshots = sorted((tmp_path / "snapshots").iterdir())
-    content = bytearray(snapshots[-1].read_bytes())
+    content = bytearray(snapshots()[-1].read_bytes())
     content[-10] ^= 1
-    snapshots[-1].write_bytes(bytes(content))
+    snapshots()[-1].write_bytes(bytes(content))
     life(300, 600)
-    for snapshot in (tmp_path / "snapshots").iterdir():
+    assert "snapshot_unusable" in capsys.readouterr().out
+    snapshots()[-1].unlink()
+    life(600, 700)
+    for snapshot in snapshots():
         snapshot.unlink()
-    life(600, 800)
+    life(700, 800)
+    whole = len(case.succeeded(chain[:700]))
+    assert replayed[0] == 0
+    assert all(0 < count < whole for count in replayed[1:3])
+    assert replayed[3] == whole
     assert case.recording(tmp_path) == case.succeeded(chain[:800])
     with open_database(f"sqlite:///{tmp_path / 'pumpfun.db'}") as records:
         case.require_same(tmp_path, records, busiest)
