@@ -48,10 +48,11 @@ def lively(pump, market, buyers: int = 4):
 
 
 def test_a_window_is_the_minute_after_creation_and_its_end_is_not_in_it(pump) -> None:
-    for late_ns, expected in ((-1, 5), (0, 4)):
+    for late_ns, expected in ((-2, 5), (0, 4)):
         market = PumpMarket()
         chain, curve, create = lively(pump, market)
         end = create.known_ns + 60 * S
+        assert rows(market.advance(end + min(late_ns, -1))) == []
         said = market.apply(chain.trade(curve, "coin", "late", SOL, buy=True, gap_ns=end + late_ns - chain.known_ns))
         if late_ns < 0:
             assert rows(said) == []
