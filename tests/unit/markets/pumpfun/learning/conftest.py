@@ -66,7 +66,8 @@ def make_rows(n=3_000, *, kind="signal", seed=5, strength=2.5, tokens=1_200, cre
     for place in range(n):
         # A token lives for a while: its signals are neighbours in time.
         token = place * tokens // n
-        mint, creator = f"SYN{token:05d}", f"creator{token % creators if token < 0.8 * tokens else creators + token}"
+        maker = token % creators if token % 3 else creators + token
+        mint, creator = f"SYN{token:05d}", f"creator{maker}"
         signal_id = identity(kind, place)
         now = int(known[place])
         row = {

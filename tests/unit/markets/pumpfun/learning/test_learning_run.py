@@ -83,7 +83,13 @@ def test_the_same_recipe_and_rows_give_the_same_graph(trained, database, tmp_pat
     assert (again.artifact / name).read_bytes() == (trained.run.artifact / name).read_bytes()
 
 
-@pytest.mark.parametrize("name", ["is_dead_soon", "genesis_2x_10m", "genesis_is_dead_soon"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "genesis_is_dead_soon",
+        *(pytest.param(each, marks=pytest.mark.slow) for each in ("is_dead_soon", "genesis_2x_10m", "reach_3x_30m")),
+    ],
+)
 def test_the_other_recipes_train_too(maker, name, tmp_path):
     from alphaloop.markets.catalog import find_recipe, recipe_kind
     from alphaloop.markets.pumpfun.pipeline import run_training
