@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from alphaloop.markets.pumpfun.books.bundles import BundleSettings
 from alphaloop.markets.pumpfun.books.candles import CandleBook
 from alphaloop.markets.pumpfun.books.washing import WashBook, WashSettings
+from alphaloop.markets.pumpfun.curve.reserves import START
 from alphaloop.markets.pumpfun.events import Trade
 
 _SPEC = importlib.util.spec_from_file_location("token_books_case", Path(__file__).parents[1] / "token_books_case.py")
@@ -64,15 +65,22 @@ def test_token_features_are_those_of_the_whole_history_at_every_moment(drawn):
                 told, naive = books[0].features(mint, now_ns), naive_features(feed.known, mint, now_ns)
                 assert told.keys() == naive.keys()
                 assert all(same(told[name], naive[name]) for name in naive), (mint, now_ns, told, naive)
+            flow, short = books[0].get(mint).flow(now_ns), trades(feed.known, mint, now_ns - 60 * S)
+            old = [e for e in trades(feed.known, mint) if e.known_ns <= now_ns - 60 * S]
+            fresh = {e.wallet for e in short if e.is_buy} - {e.wallet for e in old if e.is_buy}
+            assert flow.new_buyers_60s == len(fresh)
+            assert flow.price_60s_ago == (old[-1].price if old else START.price)
             buyers = list(dict.fromkeys(e.wallet for e in trades(feed.known, mint) if e.is_buy))
             for wallet in ("w0", "w5"):
                 rank = buyers.index(wallet) + 1 if wallet in buyers and born(feed.known, mint) else math.nan
                 assert same(books[0].buy_rank(mint, wallet), rank)
-            recent = {}
-            for trade in trades(feed.known, mint, event.known_ns - 17 * S):
-                if trade.is_buy:
-                    recent[trade.wallet] = recent.get(trade.wallet, 0) + trade.sol_amount
-            assert list(books[0].recent_buyers(mint, 17, event.known_ns).items()) == list(recent.items())
+            for seconds in (17, 300):
+                recent = {}
+                for trade in trades(feed.known, mint, event.known_ns - seconds * S):
+                    if trade.is_buy:
+                        recent[trade.wallet] = recent.get(trade.wallet, 0) + trade.sol_amount
+                told = books[0].recent_buyers(mint, seconds, event.known_ns)
+                assert list(told.items()) == list(recent.items())
 
 
 @FEW

@@ -124,6 +124,15 @@ def test_company_is_forgotten_after_a_day(pump):
         assert len(market.book.state.companies) == share, "what is forgotten is also gone"
 
 
+def test_a_bundle_that_made_room_for_a_newer_one_does_not_take_it_along(pump):
+    market = Market(pump, memory_bundles=1, memory_s=10)
+    for mint, share in (("first", 0.0), ("second", 1.0), ("other", 0.0), ("third", 1.0)):
+        market.next_bucket()
+        market.buy(mint, S, S, S, wallets="xyz" if mint == "other" else "abc")
+        assert market.book.of(mint)[0].cobuys == share
+    assert sorted(market.book.state.memory) == list("abcxyz")
+
+
 def test_only_the_first_wallets_of_a_crowd_are_compared(pump):
     market = Market(pump, max_wallets=3)
     market.next_bucket()

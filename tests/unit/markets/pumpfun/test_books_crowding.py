@@ -51,6 +51,7 @@ def test_the_ratio_is_renewed_by_the_clock(market):
     market.trade("crowd", 6 * S)
     assert market.book.ratio("coin") == 0.25
     assert market.ratio() == 0.1
+    assert market.book.state.changed == {}, "the next run looks only at what trades from here on"
 
 
 def test_a_stake_is_never_negative_and_never_offsets_another(market):

@@ -127,10 +127,26 @@ def test_a_quiet_token_is_packed_and_comes_back_as_it_was(launch):
     book.run(quiet_ns + 60 * S)
     assert book.counts() == {"live": 0, "packed": 1}
     assert book.live("coin", chain.known_ns + 400 * S) == before
+    assert book.get("coin").window == []
     assert book.buy_rank("coin", "maker") == 1
     book.update(chain.trade(curve, "coin", "second", S, buy=True, gap_ns=2 * HOUR_NS))
     assert book.counts() == {"live": 1, "packed": 0}
     assert (book.buy_rank("coin", "maker"), book.buy_rank("coin", "second")) == (1, 2)
+
+
+def test_a_busy_token_keeps_its_windows_and_nothing_older(launch):
+    book, chain, curve, _ = launch
+    made = []
+    for number in range(600):
+        made.append(chain.trade(curve, "coin", f"w{number}", S // 1000, buy=number % 3 > 0 or number < 3, gap_ns=2 * S))
+        book.update(made[-1])
+        told = book.features("coin", chain.known_ns)
+        short, long = made[-30:], made[-150:]
+        if number >= 150:
+            assert told["buys_60s"] == sum(trade.is_buy for trade in short)
+            assert told["sells_300s"] == sum(not trade.is_buy for trade in long)
+            assert len(book.recent_buyers("coin", 300, chain.known_ns)) == told["buys_300s"]
+    assert len(book.get("coin").window) <= 2 * 150 + 1
 
 
 def test_an_active_token_stays_live(launch):
