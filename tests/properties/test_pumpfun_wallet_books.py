@@ -341,7 +341,7 @@ def insiders_of(episode: Episode) -> list[Trade]:
     limit = episode.created_ns + QUICK.creators.rug_within_s * NS_PER_S
     found = []
     for trade in episode.trades:
-        if trade.is_buy and trade.slot == episode.slot:
+        if trade.is_buy and trade.slot <= episode.slot + QUICK.creators.insider_slots:
             inside.add(trade.wallet)
         if trade.wallet in inside and trade.known_ns <= limit:
             found.append(trade)
@@ -363,8 +363,10 @@ def rugged(episode: Episode, end: int) -> bool:
         return False
     bought = sum(t.token_amount for t in insiders_of(episode) if t.is_buy)
     sold = sum(t.token_amount for t in insiders_of(episode) if not t.is_buy)
-    fell = trades[-1].price <= rules.rug_price * max(t.price for t in trades)
-    return bought > 0 and sold >= rules.rug_sold * bought and fell
+    peak, start = max(t.price for t in trades), 30 / 1_073_000_000
+    fell = peak - trades[-1].price >= rules.rug_given_back * (peak - start)
+    large = insider_share(episode) >= rules.rug_share
+    return bought > 0 and large and sold >= rules.rug_sold * bought and fell
 
 
 @settings(max_examples=10, deadline=None)

@@ -407,6 +407,28 @@ def test_equal_buys_in_one_slot_again_and_again_are_one_operator() -> None:
     assert fed(*bursts(3, (0.5, 0.5), slots=(1, 2))).operator("b") is None
 
 
+def house(wallets: tuple[str, ...], launches: int, begin: float = 1.0) -> list[AnyEvent]:
+    """A creator whose coins the wallets enter in the slot of the creation, each with an amount of its own."""
+    events: list[AnyEvent] = []
+    for i in range(launches):
+        at, mint = begin + 60 * i, f"h{begin}{i}"
+        first = create(at, mint, "dev")
+        events += [first, trade(at + 0.01, "dev", 0.1, 10, mint=mint, slot=first.slot)]
+        for k, wallet in enumerate(wallets):
+            events.append(trade(at + 0.1 + k / 100, wallet, 0.3 + k / 5, 10, mint=mint, slot=first.slot))
+    return events
+
+
+def test_wallets_that_come_with_a_creators_launches_are_of_its_house() -> None:
+    linked = fed(*house(("s1", "s2"), 3))
+    assert [linked.operator(wallet) for wallet in ("dev", "s1", "s2")] == ["dev", "dev", "dev"]
+    assert fed(*house(("s1", "s2"), 2)).operator("s1") is None
+    elsewhere = [trade(300 + 60 * i, "s1", 0.5, 10, mint=f"o{i}") for i in range(4)]
+    often = [*house(("s1", "s2"), 2), *elsewhere, *house(("s1",), 2, begin=900.0)]
+    assert fed(*often).operator("s1") == "dev"
+    assert fed(*often, operators={"house_share": 0.6}).operator("s1") is None
+
+
 def test_an_operator_outlives_a_forgotten_wallet() -> None:
     burst = [
         trade(1 + 60 * i + place * 0.01, wallet, 0.5, 1000, mint=f"c{i}", slot=1000 * i)

@@ -3,10 +3,12 @@
 A launch is judged when it has not been traded for `dead_after_s`; if it is traded again, the judgement is taken back
 until the next silence. A graduated launch is not judged: it was no rug.
 
-- insiders of a launch: its creator, and every wallet that buys in the slot of its creation;
+- insiders of a launch: its creator, and every wallet that buys within `insider_slots` of the slot of its creation,
+  before who listens to the chain can have answered it;
 - insider share: the largest part of the supply that they held at once, by their trades within `rug_within_s`;
-- rug: the insiders bought within `rug_within_s` of the creation and sold `rug_sold` of it within the same time, and
-  at the judgement the price is at most `rug_price` of its peak;
+- rug: that share reached `rug_share`, they sold `rug_sold` of what they bought within the same time, and at the
+  judgement the price has given back `rug_given_back` of its rise from the start to the peak (no price on the curve
+  falls below its start, so a fall in percent would miss all but the highest);
 - lifetime: from the creation to the last trade, 0 for a launch that was never traded.
 
 The record of a launch goes when the coin is over (`coin_idle_s` of the wallet book after its last trade) and with it
@@ -47,7 +49,7 @@ from alphaloop.markets.pumpfun.books.launches import Creator, Launch
 from alphaloop.markets.pumpfun.books.roster import Step
 from alphaloop.markets.pumpfun.books.stateful import StatefulBook
 from alphaloop.markets.pumpfun.books.wallets import WalletBook
-from alphaloop.markets.pumpfun.events import AnyEvent, Complete, Create, Trade
+from alphaloop.markets.pumpfun.events import LAMPORTS_PER_SOL, UNITS_PER_TOKEN, AnyEvent, Complete, Create, Trade
 
 CREATOR = (
     "creator_risk_score",
@@ -77,9 +79,11 @@ class CreatorSettings(Settings):
     every_s: int = Field(default=1800, ge=1, description="seconds between two rounds of judging and scoring")
     min_tokens: int = Field(default=2, ge=1, description="launches from which a creator has a risk")
     dead_after_s: int = Field(default=1800, ge=1, description="a launch is judged after so long without a trade")
+    insider_slots: int = Field(default=1, ge=0, description="slots after the creation in which a buyer is an insider")
+    rug_share: float = Field(default=0.03, ge=0, le=1, description="part of the supply that the insiders held at once")
     rug_sold: float = Field(default=0.8, gt=0, le=1, description="part that the insiders sold of what they bought")
     rug_within_s: int = Field(default=600, ge=1, description="seconds after the creation within which they sold it")
-    rug_price: float = Field(default=0.5, gt=0, le=1, description="price at the judgement, as a part of the peak")
+    rug_given_back: float = Field(default=0.5, gt=0, le=1, description="part of the rise that the price lost again")
     weights: CreatorWeights = CreatorWeights()
     rug_prior: float = Field(default=0.3, ge=0, le=1)
     insider_full: float = Field(default=0.2, gt=0, le=1)
@@ -189,6 +193,7 @@ class CreatorBook(StatefulBook[CreatorState]):
             supply=event.supply or event.real_token,
             seen_ns=now,
             insiders={name: None, event.user: None},
+            start=(event.virtual_sol / LAMPORTS_PER_SOL) / (event.virtual_token / UNITS_PER_TOKEN),
         )
         self.state.changed[name] = None
         self.state.agenda.add(event.mint, now + self.settings.dead_after_s * NS_PER_S)
@@ -206,7 +211,7 @@ class CreatorBook(StatefulBook[CreatorState]):
         if step.entry:
             creator.buyers += 1
             creator.bot_buyers += self._bots.is_bot(step.wallet.number)
-        if event.is_buy and event.slot == launch.slot:
+        if event.is_buy and event.slot <= launch.slot + self.settings.insider_slots:
             launch.insiders[event.wallet] = None
         if event.wallet in launch.insiders and now - launch.created_ns <= self.settings.rug_within_s * NS_PER_S:
             if event.is_buy:
@@ -261,8 +266,9 @@ class CreatorBook(StatefulBook[CreatorState]):
     def _judge(self, launch: Launch) -> None:
         rug = (
             launch.bought > 0
+            and launch.most >= self.settings.rug_share * launch.supply
             and launch.sold >= self.settings.rug_sold * launch.bought
-            and launch.price <= self.settings.rug_price * launch.peak
+            and launch.peak - launch.price >= self.settings.rug_given_back * (launch.peak - launch.start)
         )
         self.state.creators[launch.creator].judge(launch, rug=rug)
         self.state.changed[launch.creator] = None

@@ -17,8 +17,8 @@ class Launch(msgspec.Struct, array_like=True, gc=False):
     ----------
     bought, sold, most : int
         Base units that the insiders bought and sold soon after the creation, and the most that they held of them.
-    price, peak : float
-        SOL per token: after the last trade, and the highest.
+    start, price, peak : float
+        SOL per token: at the creation, after the last trade, and the highest after a trade.
     """
 
     creator: str
@@ -27,6 +27,7 @@ class Launch(msgspec.Struct, array_like=True, gc=False):
     supply: int
     seen_ns: int
     insiders: dict[str, None]
+    start: float
     bought: int = 0
     sold: int = 0
     most: int = 0

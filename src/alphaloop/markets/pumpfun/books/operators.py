@@ -1,12 +1,19 @@
 """Wallets that one operator runs.
 
-The sign: two wallets enter the same coin in the same slot with nearly the same amount. Once is chance; a pair with
-`min_signs` of them, which are `min_share` of the entries of the wallet that entered less, is linked at once, and linked
-wallets are one operator's. An operator is named after its first wallet, the one that was seen trading first. Groups do
-not grow beyond `max_wallets`: a link that would join more is taken as a sign of a popular bot program and left out.
+Two signs, each of which may be chance once:
 
-What is forgotten: a pair's signs once the memory has been turned over twice without a link, which happens each `turn_s`
-and whenever it holds `max_pairs`; a wallet, when the wallet book forgets it. Links stay until then. So a link *is* that
+- twins: two wallets enter the same coin in the same slot with nearly the same amount;
+- a house: a wallet enters a creator's coins within `house_slots` of the slots of their creation, before who listens to
+  the chain can have answered them.
+
+A pair with `min_signs` twin entries, which are `twin_share` of the entries of the wallet that entered less, is linked
+at once. So is a wallet with the creator, and with the others of its house, after `min_signs` such entries, which are
+`house_share` of all its entries: bots that snipe every coin have no house. Linked wallets are one operator's, named
+after the first of them that was seen trading. Groups do not grow beyond `max_wallets`: a link that would join more is
+taken as a sign of a popular bot program and left out.
+
+What is forgotten: signs once the memory has been turned over twice without a link, which happens each `turn_s` and
+whenever it holds `max_signs`; a wallet, when the wallet book forgets it. Links stay until then. So a link *is* that
 many signs within that memory.
 """
 
@@ -20,7 +27,7 @@ from pydantic import Field
 from alphaloop.core.clock import NS_PER_S
 from alphaloop.core.settings import Settings
 from alphaloop.markets.pumpfun.books.graph import pair
-from alphaloop.markets.pumpfun.books.roster import Step
+from alphaloop.markets.pumpfun.books.roster import Step, Wallet
 from alphaloop.markets.pumpfun.books.stateful import StatefulBook
 from alphaloop.markets.pumpfun.books.wallets import WalletBook
 from alphaloop.markets.pumpfun.events import AnyEvent, Trade
@@ -32,17 +39,37 @@ class OperatorSettings(Settings):
     every_s: int = Field(default=3600, ge=1, description="seconds between two rounds of forgetting")
     same_size: float = Field(default=0.02, ge=0, lt=1, description="difference of two amounts, as a part of the larger")
     min_signs: int = Field(default=3, ge=2, description="signs that link two wallets")
-    min_share: float = Field(default=0.2, ge=0, le=1, description="part of the lesser wallet's entries that are signs")
+    house_slots: int = Field(default=1, ge=0, description="slots after a creation that belong to the house")
+    twin_share: float = Field(default=0.2, ge=0, le=1, description="part of the lesser wallet's entries that are signs")
+    house_share: float = Field(default=0.5, ge=0, le=1, description="part of a wallet's entries that are in its house")
     max_wallets: int = Field(default=100, ge=2, description="wallets of one operator")
     turn_s: int = Field(default=86_400, ge=1, description="the memory of signs is turned over this often")
-    max_pairs: int = Field(default=300_000, ge=1, description="pairs that it holds at most before it is turned over")
+    max_signs: int = Field(default=300_000, ge=1, description="pairs and guests at which it is turned over too")
 
 
 class OperatorState(msgspec.Struct):
-    """Signs by pair; the operator of a wallet by number, and the wallets of an operator by its first one's number."""
+    """What `OperatorBook` knows.
 
-    signs: dict[int, int] = {}
-    signs_before: dict[int, int] = {}
+    Attributes
+    ----------
+    twins, twins_before : dict
+        Signs by the key of the pair, in the present memory and the one before.
+    houses, houses_before : dict
+        Signs by creator and by the number of the wallet.
+    signs : int
+        Pairs and guests in the present memory.
+    doors : dict
+        The wallet that last came to each creator's house.
+    operator_of, wallets : dict
+        The operator of a wallet, which is its first wallet's number, and the wallets of an operator.
+    """
+
+    twins: dict[int, int] = {}
+    twins_before: dict[int, int] = {}
+    houses: dict[str, dict[int, int]] = {}
+    houses_before: dict[str, dict[int, int]] = {}
+    signs: int = 0
+    doors: dict[str, int] = {}
     turned_ns: int = 0
     operator_of: dict[int, int] = {}
     wallets: dict[int, list[int]] = {}
@@ -87,26 +114,60 @@ class OperatorBook(StatefulBook[OperatorState]):
                 break
             larger = max(lamports, entrance.lamports)
             if larger and abs(lamports - entrance.lamports) <= same * larger:
-                self._sign(number, entrance.number, step.known_ns)
+                self._twin(number, entrance.number, step.known_ns)
+        coin = step.coin
+        if (
+            coin.created_ns
+            and slot <= coin.created_slot + self.settings.house_slots
+            and coin.creator != step.wallet.address
+        ):
+            self._guest(step.wallet, coin.creator, step.known_ns)
 
-    def _sign(self, one: int, other: int, now_ns: int) -> None:
+    def _together(self, one: int, other: int) -> bool:
+        operator = self.state.operator_of.get(one)
+        return operator is not None and operator == self.state.operator_of.get(other)
+
+    def _twin(self, one: int, other: int, now_ns: int) -> None:
         state, key = self.state, pair(one, other)
-        group = state.operator_of.get(one)
-        if group is not None and group == state.operator_of.get(other):
+        if self._together(one, other):
             return
-        signs = 1 + state.signs.pop(key, 0) + state.signs_before.pop(key, 0)
-        if signs >= self.settings.min_signs and self._enough(one, other, signs):
-            self._join(one, other)
-            return
-        state.signs[key] = signs
-        if len(state.signs) >= self.settings.max_pairs:
-            self._turn(now_ns)
-
-    def _enough(self, one: int, other: int, signs: int) -> bool:
         first, second = self._wallets.get(one), self._wallets.get(other)
         if first is None or second is None:
-            return False
-        return signs >= self.settings.min_share * min(first.entries, second.entries)
+            return
+        signs = state.twins.get(key, 0)
+        self._count(signs, now_ns)
+        signs += 1 + state.twins_before.pop(key, 0)
+        entries = min(first.entries, second.entries)
+        if signs >= self.settings.min_signs and signs >= self.settings.twin_share * entries:
+            state.twins.pop(key, None)
+            self._join(one, other)
+        else:
+            state.twins[key] = signs
+
+    def _guest(self, wallet: Wallet, creator: str, now_ns: int) -> None:
+        state, number = self.state, wallet.number
+        door = state.doors.get(creator)
+        if door is not None and self._together(number, door):
+            return
+        self._count(state.houses.get(creator, {}).get(number, 0), now_ns)
+        signs = state.houses.setdefault(creator, {}).get(number, 0) + 1
+        signs += state.houses_before.get(creator, {}).pop(number, 0)
+        state.houses[creator][number] = signs
+        if signs < self.settings.min_signs or signs < self.settings.house_share * wallet.entries:
+            return
+        owner = self._wallets.find(creator)
+        for other in (owner.number if owner else None, door):
+            if other is not None and other != number:
+                self._join(number, other)
+        state.doors[creator] = number
+
+    def _count(self, signs_before: int, now_ns: int) -> None:
+        """Count a sign that is the first of its pair or guest in this memory, and turn a full memory over."""
+        if signs_before:
+            return
+        if self.state.signs >= self.settings.max_signs:
+            self._turn(now_ns)
+        self.state.signs += 1
 
     def _join(self, one: int, other: int) -> None:
         state = self.state
@@ -123,8 +184,11 @@ class OperatorBook(StatefulBook[OperatorState]):
         self.state.operator_of.update(dict.fromkeys(members, members[0]))
 
     def _turn(self, now_ns: int) -> None:
-        self.state.signs_before, self.state.signs = self.state.signs, {}
-        self.state.turned_ns = now_ns
+        state = self.state
+        state.twins_before, state.twins = state.twins, {}
+        state.houses_before, state.houses = state.houses, {}
+        state.signs, state.turned_ns = 0, now_ns
+        state.doors = {creator: number for creator, number in state.doors.items() if number in state.operator_of}
 
     def run(self, now_ns: int) -> None:
         """Turn the memory over and leave out the wallets that were forgotten."""
