@@ -14,7 +14,7 @@ from alphaloop.markets.pumpfun.simulator.launches import Launch
 from alphaloop.markets.pumpfun.simulator.population import Population
 from alphaloop.markets.pumpfun.simulator.settings import Behaviour
 
-CANDIDATES: Final = 5.0
+CANDIDATES: Final = 4.0
 """Mean number of skilled wallets that look at a launch."""
 
 PICKINESS: Final = 2.5
@@ -27,7 +27,7 @@ NEUTRAL: Final = 0.7
 
 COPY_CHANCE: Final = 0.35
 
-NEWCOMERS: Final = 0.85
+NEWCOMERS: Final = 0.9
 """Share of the crowd that trades once under its key."""
 
 
@@ -67,7 +67,7 @@ class Agents:
         found = self._bundle(launch)
         buzz, people, how = launch.buzz, self.people, self.how
         found += self._crowd_of(people.snipers, how.snipers * buzz, (0.4, 0.9), (0.35, 0.7), 18.0)
-        found += self._crowd_of(people.sprayers, how.sprayers * buzz, (1.6, 0.8), (0.05, 0.5), 5_400.0)
+        found += self._crowd_of(people.sprayers, how.sprayers * buzz, (2.5, 1.2), (0.05, 0.5), 5_400.0)
         found += self._skilled(launch)
         if launch.washed:
             found += self._washers()
@@ -83,11 +83,13 @@ class Agents:
             if dice.chance(COPY_CHANCE)
         ]
 
-    def developer_lamports(self) -> int:
+    def developer_lamports(self, launch: Launch) -> int:
         """Draw the creator's own first buy; 0 if there is none."""
-        if self.dice.chance(self.how.developer_absent):
+        dice, how = self.dice, self.how
+        if dice.chance(how.developer_absent):
             return 0
-        return _lamports(min(self.dice.lognormal(self.how.developer_sol, self.how.developer_spread), 30.0))
+        median = how.developer_sol * math.exp(self.skill * how.developer_by_quality * launch.quality)
+        return _lamports(min(dice.lognormal(median, how.developer_spread), 30.0))
 
     def passer_by(self, fresh: Callable[[], str]) -> str:
         """Choose who the next of the crowd is: somebody who trades often, or a `fresh` key, who does not."""
@@ -113,8 +115,8 @@ class Agents:
             wallet = people[int(len(people) * dice.uniform())]
             interest = INTEREST * math.exp(self.skill * wallet.skill * PICKINESS * (launch.quality - NEUTRAL))
             if dice.chance(interest):
-                at_s = 2.0 + dice.lognormal(7.0, 0.8)
-                found.append(self._arrival(at_s, wallet.address, dice.lognormal(0.6, 0.5), 420.0, leads=True))
+                at_s = 1.0 + dice.lognormal(3.0, 0.7)
+                found.append(self._arrival(at_s, wallet.address, dice.lognormal(0.6, 0.5), 1_800.0, leads=True))
         return found
 
     def _crowd_of(

@@ -26,7 +26,7 @@ from alphaloop.markets.pumpfun.wire.decode import Other, decode
 
 FREE: Final = (
     "hazard",
-    "hazard_spread",
+    "hazard_slope",
     "speed",
     "speed_spread",
     "relative_size",

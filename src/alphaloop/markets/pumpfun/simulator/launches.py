@@ -13,7 +13,7 @@ from alphaloop.markets.pumpfun.simulator.settings import Behaviour
 
 RUGGER_SHARE = 0.22
 BUILDER_SHARE = 0.45
-QUALITY_SPREAD = 0.3
+QUALITY_SPREAD = 0.25
 """Between launches of one creator; what sets creators apart is their talent."""
 
 MOST_BUZZ = 12.0
@@ -95,7 +95,7 @@ def draw_launch(
     """
     quality = creator.talent + regime.quality + QUALITY_SPREAD * dice.normal()
     good = 1 / (1 + math.exp(-how.steepness * (quality - how.threshold)))
-    poor_log = math.log(how.hazard) + how.hazard_spread * dice.normal()
+    poor_log = math.log(how.hazard) - how.hazard_slope * quality
     planted_log = good * math.log(how.good_hazard) + (1 - good) * poor_log
     hazard = math.exp((1 - skill) * math.log(how.even_hazard) + skill * planted_log)
     speed = how.speed * math.exp(skill * (how.speed_by_quality * quality + _even(how.speed_spread, dice)))

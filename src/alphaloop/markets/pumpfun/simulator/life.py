@@ -21,7 +21,7 @@ from alphaloop.markets.pumpfun.simulator.venue import DUST, CurveVenue, PoolVenu
 MAYHEM_AGENT: Final = "BwWK17cbHxwWBKZkUYvzxLcNQ1YVyaFezduWbtm2de6s"
 MOST_TRADES: Final = 4_000
 LONGEST_S: Final = 6 * 3600.0
-MOST_RISE: Final = 8.0
+MOST_RISE: Final = 5.5
 """Of the gross log price: no coin of a simulated day outgrows the whole market."""
 
 NEVER_S: Final = 1e9
@@ -106,7 +106,7 @@ class Life:
 
     def _create(self) -> None:
         self.journal.create()
-        lamports = self.agents.developer_lamports()
+        lamports = self.agents.developer_lamports(self.launch)
         if lamports:
             creator = self.launch.creator.address
             quote = self.curve.buy(lamports)

@@ -64,12 +64,12 @@ def people(seed: int, launches_per_day: int) -> Population:
 
     skills = np.linspace(0.35, 1.0, size(300, 20)).tolist()
     skilled = [Wallet(a, "skilled", s) for a, s in zip(keys(rng, len(skills)), skills, strict=True)]
-    snipers, sprayers = keys(rng, size(200, 12)), keys(rng, size(250, 15))
+    snipers, sprayers = keys(rng, size(200, 12)), keys(rng, size(1_200, 60))
     washers, retail = keys(rng, size(80, 6)), keys(rng, size(90_000, 3_000))
     ruggers = [_rugger(rng, a) for a in keys(rng, size(400, 20))]
-    builders = [Creator(a, "builder", t, tuple(keys(rng, 4))) for a, t in _talents(rng, size(1_500, 75))]
+    builders = [Creator(a, "builder", t, tuple(keys(rng, 4))) for a, t in _talents(rng, size(800, 40))]
     copiers = keys(rng, size(300, 15))
-    leaders = [wallet.address for wallet in skilled] + sprayers[: len(skilled) // 4]
+    leaders = [wallet.address for wallet in skilled] + sprayers[: len(skilled) // 2]
     plain: list[tuple[WalletKind, list[str]]] = [
         ("sniper", snipers),
         ("sprayer", sprayers),

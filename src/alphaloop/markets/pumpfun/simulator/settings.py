@@ -24,7 +24,7 @@ class Behaviour(Settings):
     """
 
     hazard: float = Field(gt=0, description="hazard per unit of log price of a poor launch")
-    hazard_spread: float = Field(ge=0, description="spread of the log hazard among launches of one quality")
+    hazard_slope: float = Field(ge=0, description="fall of a poor launch's log hazard per unit of quality")
     good_hazard: float = Field(gt=0, description="hazard of a good launch")
     threshold: float = Field(description="quality half way, in logs, from poor to good")
     steepness: float = Field(gt=0, description="how sharply poor and good part, per unit of quality")
@@ -37,6 +37,7 @@ class Behaviour(Settings):
     size_spread: float = Field(ge=0, description="spread of the log size within a token")
     profit_taking: float = Field(ge=0, lt=1, description="share of the price rise that is sold while attention lasts")
     developer_sol: float = Field(gt=0, description="median buy of the creator, SOL")
+    developer_by_quality: float = Field(description="rise of its log per unit of quality")
     developer_spread: float = Field(ge=0, description="spread of its log")
     developer_absent: float = Field(ge=0, le=1, description="share of creators that do not buy")
     snipers: float = Field(ge=0, description="mean number of snipers per launch")
