@@ -24,6 +24,7 @@ from alphaloop.markets.pumpfun.outcomes.records import Outcome
 from alphaloop.markets.pumpfun.outcomes.settings import OutcomeSettings
 
 VERSION: Final = 1
+NEVER_NS: Final = 2**63 - 1
 
 
 class State(msgspec.Struct):
@@ -101,6 +102,7 @@ class PeakBook:
         self._entries: deque[str] = deque()
         self._waiting: list[deque[str]] = [deque() for _ in self._horizons_ns]
         self._ready: list[Outcome] = []
+        self._due_ns = NEVER_NS
         self.foreign = 0
 
     @property
@@ -141,10 +143,12 @@ class PeakBook:
         self._entries.append(signal_id)
         for queue in self._waiting:
             queue.append(signal_id)
+        self._due_ns = min(self._due_ns, known_ns + min(self._latency_ns, self._horizons_ns[0]))
 
     def update(self, event: AnyEvent) -> None:
         """Settle what was due before the event, then take it in."""
-        self._settle(event.known_ns)
+        if event.known_ns > self._due_ns:
+            self._settle(event.known_ns)
         if getattr(event, "quote_mint", ""):
             self.foreign += 1
             return
@@ -184,6 +188,7 @@ class PeakBook:
         for place in range(len(self._horizons_ns)):
             while self._waiting[place]:
                 self._resolve(place)
+        self._due_ns = NEVER_NS
 
     def drain(self) -> list[Outcome]:
         """Hand out the outcomes that have been settled since the last call, in the order of their settlement."""
@@ -228,6 +233,7 @@ class PeakBook:
         self._entries = deque(found.entries)
         self._waiting = [deque(queue) for queue in found.waiting]
         self._ready, self.foreign = found.ready, found.foreign
+        self._due_ns = self._next_due_ns()
 
     def _settle(self, now_ns: int) -> None:
         """Enter and resolve whatever is due before `now_ns`."""
@@ -242,6 +248,18 @@ class PeakBook:
             queue = self._waiting[place]
             while queue and self._positions[queue[0]].decided_ns + horizon_ns < now_ns:
                 self._resolve(place)
+        self._due_ns = self._next_due_ns()
+
+    def _next_due_ns(self) -> int:
+        """When something is to be entered or resolved next."""
+        heads = [
+            self._positions[queue[0]].decided_ns + wait_ns
+            for queue, wait_ns in zip(
+                (self._entries, *self._waiting), (self._latency_ns, *self._horizons_ns), strict=True
+            )
+            if queue
+        ]
+        return min(heads, default=NEVER_NS)
 
     def _resolve(self, place: int) -> None:
         position = self._positions[self._waiting[place].popleft()]
