@@ -21,7 +21,7 @@ AHEAD_S = 20
 
 @pytest.fixture(scope="module")
 def events(pump):
-    return pump.market_events(2_500, 11)
+    return pump.market_events(2_500, 11)  # fewer than the audit always runs through, whatever the budget
 
 
 @pytest.fixture(scope="module")
@@ -83,13 +83,14 @@ class Filters(PumpMarket):
         ]
 
 
-def audit(make, features, events, seconds=3.0):
-    return audit_events(make, features, events, seconds=seconds, settings_hash="s", data_hash="d")
+def audit(make, features, events, seconds=0.1, trials=None):
+    hashes = {"settings_hash": "s", "data_hash": "d"}
+    return audit_events(make, features, events, seconds=seconds, trials=trials, **hashes)
 
 
 @pytest.mark.parametrize("features", [SIGNAL, GENESIS], ids=lambda features: features.name)
 def test_the_market_is_clean_under_every_future(events, options, features) -> None:
-    result = audit(lambda _: PumpMarket(options), features, events, seconds=4.0)
+    result = audit(lambda _: PumpMarket(options), features, events, seconds=600.0, trials=32)
     assert result.clean, result.findings
     assert {f"future {kind}" for kind in FUTURES} <= result.checks.keys(), result.checks
     assert not [name for name in result.checks if "failed" in name], result.notes
@@ -98,7 +99,7 @@ def test_the_market_is_clean_under_every_future(events, options, features) -> No
 
 
 def test_a_book_that_peeks_is_found_with_column_row_and_reach(events, options) -> None:
-    result = audit(lambda given: Peeking(options, given), SIGNAL, events, seconds=7.0)
+    result = audit(lambda given: Peeking(options, given), SIGNAL, events, seconds=600.0, trials=24)
     (finding,) = [finding for finding in result.findings if finding.column == "sells_60s"]
     assert {f.column for f in result.findings} == {"sells_60s"}
     assert finding.kind == "lookahead"

@@ -22,6 +22,7 @@ from alphaloop.markets.pumpfun.signals.catalogue import EventFeatureSet
 
 TRUE_RUN_SHARE = 0.2
 SEARCH_SHARE = 0.75
+LEAST_TRIALS = 2 * len(FUTURES)
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,7 @@ def audit_events(
     *,
     seconds: float = 60.0,
     seed: int = 0,
+    trials: int | None = None,
     settings_hash: str = "",
     data_hash: str = "",
     data_name: str = "",
@@ -61,9 +63,11 @@ def audit_events(
     events : sequence of events
         By rising `known_ns`.
     seconds : float
-        Budget; the notes say how much was covered.
+        Budget; the notes say how much was covered. Every future is tried behind two rows, however long that takes.
     seed : int
         Of the cuts and the futures.
+    trials : int or None
+        Stop after so many, even if there is time for more.
     settings_hash, data_hash, data_name : str
         What the certificate is bound to, beside the hash of the feature set.
     notes : sequence of str
@@ -81,21 +85,21 @@ def audit_events(
     """
     began = stopwatch()
     progress("true run", 0, 1)
-    trials = Trials(make, features, events, began + TRUE_RUN_SHARE * seconds)
-    if not trials.rows:
+    true = Trials(make, features, events, began + TRUE_RUN_SHARE * seconds)
+    if not true.rows:
         raise DataError(
             f"{data_name or 'the recording'}: {len(events)} events make no row of {features.name!r} "
             f"({TABLES[features.name]}); give a longer recording"
         )
-    search = _Search(trials, seed, began + SEARCH_SHARE * seconds, progress)
-    search.run()
+    search = _Search(true, seed, began + SEARCH_SHARE * seconds, progress)
+    search.run(trials)
     findings = [search.describe(column, hits, began + seconds) for column, hits in search.hits.items()]
     progress("other road", 0, 1)
-    findings += road_findings(make, features, trials.events, trials.rows, seed, search.checks)
-    left = len(events) - len(trials.events)
+    findings += road_findings(make, features, true.events, true.rows, seed, search.checks)
+    left = len(events) - len(true.events)
     said = [
         *notes,
-        f"{len(trials.rows)} rows of {len(trials.events)} events; the recording was cut right behind "
+        f"{len(true.rows)} rows of {len(true.events)} events; the recording was cut right behind "
         f"{len(search.cut_at)} of {len(search.cuts)} places near a kept state",
         *([f"the last {left} events did not fit into the budget of time"] if left else []),
         *search.failures,
@@ -118,12 +122,14 @@ class _Search:
         self.failures: list[str] = []
         self.cuts = self._cuts()
 
-    def run(self) -> None:
+    def run(self, limit: int | None) -> None:
         """Take cuts in turn, early and late ones, every future at each before the next."""
+        done = 0
         for number, cut in enumerate(self.cuts):
             for kind in FUTURES:
-                if stopwatch() >= self.until:
+                if done == limit or (done >= LEAST_TRIALS and stopwatch() >= self.until):
                     return
+                done += 1
                 self.progress("futures", number, len(self.cuts))
                 trial = self.trials.around(cut, kind, self.seed)
                 self._note(trial, self.trials.run(trial))

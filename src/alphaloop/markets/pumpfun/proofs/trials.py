@@ -18,6 +18,7 @@ STRETCH: Final = 3_000
 TAIL: Final = 500
 STATES: Final = 64
 STATE_BYTES: Final = 512 * 2**20
+LEAST_EVENTS: Final = 3_000
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ class Trials:
             if place and place % step == 0 and kept < STATE_BYTES:
                 self.states[place] = state = market.save()
                 kept += len(state)
-            if place % 1_000 == 999 and stopwatch() >= until:
+            if place >= LEAST_EVENTS and place % 1_000 == 0 and stopwatch() >= until:
                 self.events = self.events[:place]
                 break
             collector.take(market.apply(event))
