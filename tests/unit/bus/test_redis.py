@@ -118,7 +118,7 @@ def caught(url: str, call) -> str:
     play(story)
     text = f"{type(errors[0]).__name__}: {errors[0]}"
     assert SECRET not in text
-    assert errors[0].__cause__ is None
+    assert errors[0].__suppress_context__
     return text
 
 

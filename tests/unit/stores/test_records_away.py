@@ -41,7 +41,7 @@ def away(call) -> None:
         call()
     assert SECRET not in str(info.value)
     assert "\n" not in str(info.value)
-    assert info.value.__cause__ is None
+    assert info.value.__suppress_context__
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])

@@ -75,6 +75,15 @@ def test_steps_lead_to_the_declared_tables(url: str, schema: Schema) -> None:
         assert differences(records, schema) == []
 
 
+def test_text_is_sorted_by_bytes_whatever_the_server_speaks(postgres_place: str) -> None:
+    # The servers of the tests have no other language installed in which a wrong order could show.
+    with open_records(postgres_place) as records:
+        records.migrate(GROWN)
+        with records._engine.connect() as connection:
+            (column,) = [c for c in inspect(connection).get_columns("things") if c["name"] == "id"]
+            assert column["type"].collation == "C"
+
+
 def test_the_comparison_can_fail(url: str) -> None:
     with open_records(url) as records:
         records.migrate(GROWN)

@@ -127,6 +127,16 @@ def test_a_day_that_moves_while_it_is_read_is_read_once(small: Records, tmp_path
     assert rows + list(reading) == whole
 
 
+def test_a_day_that_moves_and_goes_on_while_it_is_read_is_read_once(small: Records, tmp_path: Path) -> None:
+    moving = archive(small, str(tmp_path))
+    reading = moving.trades(0, NOW_NS + NS_PER_DAY)
+    rows = [next(reading) for _ in range(40)]
+    moving.move_old()
+    late = trade(TRADES[99]["known_ns"] + 1, 9_001)
+    small.add("trades", [late])
+    assert rows + list(reading) == [*TRADES[:100], late, *TRADES[100:]]
+
+
 POINTS = ["hash_file", "atomic_path", "Archive._hash", "MemoryRecords.delete", "MemoryRecords.add", "Part"]
 
 
