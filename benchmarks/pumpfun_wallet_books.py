@@ -20,7 +20,7 @@ import sys
 from collections.abc import Iterator
 from time import process_time
 
-from alphaloop.core.clock import NS_PER_S, stopwatch
+from alphaloop.core.clock import NS_PER_S
 from alphaloop.markets.pumpfun.books.intelligence import Intelligence
 from alphaloop.markets.pumpfun.events import AnyEvent, Complete, Create, Trade
 
@@ -169,9 +169,9 @@ class Feeder:
             every = (book.every_s or 0) * NS_PER_S
             if every and now_ns >= self.due[index]:
                 if self.due[index]:
-                    begun = stopwatch()
+                    begun = process_time()
                     book.run(now_ns // every * every)
-                    self.slowest_run_s = max(self.slowest_run_s, stopwatch() - begun)
+                    self.slowest_run_s = max(self.slowest_run_s, process_time() - begun)
                 self.due[index] = (now_ns // every + 1) * every
         self.next = min(due for due in self.due if due)
 
