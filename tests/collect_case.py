@@ -133,10 +133,11 @@ async def collecting(
     db: str | None = None,
     bus: Any = None,
     wrap: Callable[[Any], Any] = lambda records: records,
+    back_s: float = 0.0,
     **changes: Any,
 ) -> AsyncIterator[Run]:
     settings = CollectSettings.parse(settings_of(busiest, **changes), "test")
-    clock = harness.FastClock(SimulationSettings().start_ns, time.time_ns(), SPEED)
+    clock = harness.FastClock(SimulationSettings().start_ns - int(back_s * 1e9), time.time_ns(), SPEED)
     limited = [one.model_copy(update={"requests_per_s": 5_000}) for one in endpoints_of_environment(endpoints(node))]
     with open_database(db or f"sqlite:///{folder / 'pumpfun.db'}") as records:
         async with bus or MemoryBus() as opened:

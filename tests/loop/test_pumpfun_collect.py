@@ -253,6 +253,28 @@ def test_a_damaged_or_missing_snapshot_costs_time_and_nothing_else(
         case.require_same(tmp_path, records, busiest)
 
 
+def test_a_clock_set_back_between_two_lives_changes_no_order(
+    tmp_path: Path, chain: list[Any], busiest: list[str]
+) -> None:
+    def life(first: int, last: int, back_s: float) -> None:
+        async def test() -> None:
+            node = chain_node.ChainNode(chain[:first])
+            async with node, case.collecting(tmp_path, node, busiest, back_s=back_s) as out:
+                await out.live()
+                await node.add(*chain[first:last])
+                await out.recorded(len(case.succeeded(chain[first:last])))
+                # Timers fire beyond the last event: later ones must not be known before that.
+                await asyncio.sleep(0.3)
+
+        case.run(test)
+
+    life(0, 200, 0.0)
+    life(200, 300, 3_600.0)
+    assert case.recording(tmp_path) == case.succeeded(chain[:300])
+    with open_database(f"sqlite:///{tmp_path / 'pumpfun.db'}") as records:
+        case.require_same(tmp_path, records, busiest)
+
+
 def test_the_command_collects_serves_and_goes_on(tmp_path: Path, chain: list[Any]) -> None:
     async def test() -> None:
         async with chain_node.ChainNode() as node:

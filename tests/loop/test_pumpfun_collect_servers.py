@@ -111,7 +111,7 @@ def test_killed_on_postgresql_and_redis(
         stored = {row["signal_id"] for row in records.select("signals")}
     # Every signal was told; one that was told when the process died may be told once more, with the same id.
     assert set(heard) == stored
-    assert len(heard) - len(stored) <= 60
+    assert len(heard) - len(stored) <= 12
 
 
 def test_redis_restarted(
@@ -128,7 +128,10 @@ def test_redis_restarted(
             async with asyncio.timeout(30):
                 while not out.process.delivery.bus_is_away:
                     await asyncio.sleep(0.05)
-            assert out.process.delivery.stored_ns > 0
+                while out.process.delivery.stored_ns < out.process.collector.applied_ns:
+                    await asyncio.sleep(0.05)
+            # The database goes on while the bus is away.
+            assert out.process.delivery.sent_ns < out.process.collector.applied_ns
             await asyncio.to_thread(redis_server.start)
             await node.add(*chain[700:900])
             await out.recorded(len(case.succeeded(chain[:900])))
