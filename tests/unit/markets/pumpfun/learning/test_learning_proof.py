@@ -82,9 +82,15 @@ def test_a_stated_probability_is_the_share_that_comes(planted):
     assert sum(each.kept for each in above) >= len(above) - 1
 
 
-def test_without_skill_nothing_is_found(empty):
-    run = train("reach_2x_1h", empty)
-    test = run.trained.scores["test"]
-    low, high = test["roc_auc"]["interval"]
-    assert low < 0.5 + 0.08
-    assert test["pr_auc"]["value"] < 1.5 * test["base_rate"]["value"]
+@pytest.mark.parametrize("name", ["reach_2x_10m", "reach_3x_30m"])
+def test_without_skill_nothing_is_found(empty, name):
+    """The base rate lies inside the interval of PR-AUC, and chance inside that of ROC-AUC.
+
+    Launch models are not asked: that holders have left already shows in the first minute without any skill.
+    """
+    test = train(name, empty).trained.scores["test"]
+    base = test["base_rate"]["value"]
+    low, high = test["pr_auc"]["interval"]
+    assert low < base < high
+    assert test["pr_auc"]["value"] < 1.4 * base
+    assert test["roc_auc"]["interval"][0] < 0.5
