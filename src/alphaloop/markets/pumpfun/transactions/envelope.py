@@ -69,9 +69,7 @@ class Terms(msgspec.Struct, frozen=True):
 
     def __post_init__(self) -> None:
         if not 0 < self.compute_units <= MAX_COMPUTE_UNITS:
-            raise InputError(
-                f"a limit of {self.compute_units} compute units is not in 1..{MAX_COMPUTE_UNITS}; change it"
-            )
+            raise InputError(f"{self.compute_units} compute units cannot be asked for; give 1 to {MAX_COMPUTE_UNITS}")
         if not 0 <= self.unit_price < U64_LIMIT:
             raise InputError(f"a price of {self.unit_price} micro-lamports a unit does not fit 64 bits; change it")
 
@@ -166,7 +164,7 @@ def sign(made: Draft, signer: Signer) -> Envelope:
     payer = made.message.account_keys[0]
     if payer != signer.public:
         raise EnvelopeError(
-            f"a transaction paid by {payer} cannot be signed by {signer.public}; draft it for the signer"
+            f"{payer} pays for the transaction, not {signer.public}; draft it for the signer"
         )
     signature = signer.sign(made.message)
     wire = bytes(VersionedTransaction.populate(made.message, [signature]))

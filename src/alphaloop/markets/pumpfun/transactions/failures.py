@@ -8,12 +8,13 @@ from typing import Any, Final, Literal
 import msgspec
 
 Remedy = Literal["requote", "use_pool", "resize", "check_balance", "fund", "refresh_accounts", "fix_kind", "report"]
-"""What helps: a new quote; the coin's pool, never the curve again; another amount; reading the token balance again; more
-SOL; new recipients, creator and program facts; another kind of coin was assumed; nothing that is known."""
+"""What helps: a new quote; the coin's pool, never the curve again; another amount; reading the token balance again;
+more SOL; new recipients, creator and program facts; another kind of coin was assumed; nothing that is known."""
 
 _KNOWN: Final[dict[int, tuple[str, Remedy]]] = {
     2006: ("ConstraintSeeds", "refresh_accounts"),
     3012: ("AccountNotInitialized", "refresh_accounts"),
+    6000: ("NotAuthorized", "refresh_accounts"),
     6002: ("TooMuchSolRequired", "requote"),
     6003: ("TooLittleSolReceived", "requote"),
     6005: ("BondingCurveComplete", "use_pool"),
@@ -22,15 +23,17 @@ _KNOWN: Final[dict[int, tuple[str, Remedy]]] = {
     6022: ("SellZeroAmount", "resize"),
     6023: ("NotEnoughTokensToSell", "check_balance"),
     6024: ("Overflow", "refresh_accounts"),
-    6040: ("NotEnoughSolForRent", "fund"),
-    6041: ("NotEnoughSolForFees", "fund"),
+    6027: ("NotEnoughRemainingAccounts", "refresh_accounts"),
+    6040: ("BuyNotEnoughSolToCoverRent", "fund"),
+    6041: ("BuyNotEnoughSolToCoverFees", "fund"),
     6042: ("BuySlippageBelowMinTokensOut", "requote"),
-    6057: ("BuybackRecipientNotAuthorized", "refresh_accounts"),
-    6062: ("BuybackRecipientMissing", "refresh_accounts"),
-    6072: ("CashbackAccountMissing", "fix_kind"),
-    6073: ("CashbackAccountWrong", "fix_kind"),
-    6074: ("BondingCurveV2Wrong", "refresh_accounts"),
-    6094: ("CashbackCoinRefused", "fix_kind"),
+    6057: ("BuybackFeeRecipientNotAuthorized", "refresh_accounts"),
+    6062: ("BuybackFeeRecipientMissing", "refresh_accounts"),
+    # These are described but not named by what is published.
+    6072: ("cashback accounts missing", "fix_kind"),
+    6073: ("cashback accounts wrong", "fix_kind"),
+    6074: ("bonding_curve_v2 wrong", "refresh_accounts"),
+    6094: ("v3 refuses cashback coins", "fix_kind"),
 }
 
 
@@ -77,7 +80,7 @@ def read_failure(error: Any, parts: Sequence[str]) -> Failure:
         return Failure(part, None, name, "report")
     if part == "trade" and code in _KNOWN:
         return Failure(part, code, *_KNOWN[code])
-    # The token program and the system program both say 1 for too little of what is moved.
+    # Both parts move lamports by the system program, whose 1 says that the wallet has too few.
     if part in ("tip", "token_account") and code == 1:
         return Failure(part, code, "InsufficientLamports", "fund")
     return Failure(part, code, f"Custom {code}", "report")
