@@ -140,8 +140,8 @@ def test_births_count_symbols_of_a_day_and_what_makers_sold(pump) -> None:
     assert book.maker_sold("b") == 0.0
     book.update(chain.trade(curve, "b", "maker", curve.held["maker"] // 4, buy=False))
     assert book.maker_sold("b") == pytest.approx(0.25)
-    book.update(chain.create("c", "other", symbol="Pepe", gap_ns=DAY_NS // 2))
-    assert book.namesakes("c") == 1, "a is more than a day older"
+    book.update(chain.create("c", "other", symbol="Pepe", gap_ns=DAY_NS // 2 - 2 * S))
+    assert book.namesakes("c") == 1, "a is a day older, to the nanosecond"
     assert book.symbol("a") == ""
     assert book.maker_sold("a") != book.maker_sold("a")
     twin = BirthBook()
