@@ -166,6 +166,7 @@ def _files(path: Path, replay: _Replay, settings: CollectSettings) -> list[FileR
             # Its key would be that of every other line without a signature.
             name = f"{reading.file}#{reading.rows}"
         _take(msgspec.structs.replace(record, known_ns=known_ns, signature=name), replay, reading, kinds[place])
+        kinds[place]["of a newer layout, its new fields kept"] += _is_longer(record)
     for place in dict.fromkeys(place for _, place in waiting):
         _say_kinds(readings[place], kinds[place])
         readings[place].not_allowed.append(
@@ -185,13 +186,18 @@ def _take(record: Record, replay: _Replay, reading: FileReading, kinds: Counter[
         kinds["without use for any book"] += 1
         return
     kinds[type(event).__name__] += 1
-    if unknown_bytes(record.data):
-        kinds["of a newer layout, its new fields kept"] += 1
     replay.feed(event)
 
 
+def _is_longer(record: Record) -> bool:
+    try:
+        return unknown_bytes(record.data) > 0
+    except DamagedRecord:  # told where it is decoded
+        return False
+
+
 def _say_kinds(reading: FileReading, kinds: Counter[str]) -> None:
-    said = ", ".join(f"{count:,} {name}" for name, count in kinds.items()) or "none"
+    said = ", ".join(f"{count:,} {name}" for name, count in (+kinds).items()) or "none"
     reading.allowed.append(f"events through every book, to signals, windows and outcomes: {said}")
 
 
