@@ -207,16 +207,14 @@ def trainer(market: str) -> Trainer:
 
 
 def recipe_kind(market: str) -> type[Procedure]:
-    """What a market's recipes may say: ``RECIPE`` of its module ``pipeline``, or a recipe for bars.
+    """What a market's recipes may say: ``RECIPE`` of its module ``pipeline``.
 
     Raises
     ------
     RecipeError
         As `trainer`.
     """
-    from alphaloop.training.recipe import Recipe
-
-    kind: type[Procedure] = getattr(_pipeline(market), "RECIPE", Recipe)
+    kind: type[Procedure] = _pipeline(market).RECIPE
     return kind
 
 

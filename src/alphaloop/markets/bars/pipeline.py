@@ -28,6 +28,8 @@ from alphaloop.training.recipe import Recipe
 from alphaloop.training.release import Origin, contract_of
 from alphaloop.training.trained import Trained
 
+RECIPE = Recipe
+
 
 @dataclass(frozen=True)
 class BarsRun:

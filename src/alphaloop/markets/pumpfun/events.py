@@ -1,8 +1,8 @@
 """What happens on Pump.fun, as typed records.
 
-Every event carries its identity, ``(signature, log_index)``, and two times: `event_ns`, the block's clock (whole seconds
-on this chain), and `known_ns`, when this system could first know it. Books and features run on `known_ns`, which is
-strictly increasing along a recording; `event_ns` may step back where a gap was filled later.
+Every event carries its identity, ``(signature, log_index)``, and two times: `event_ns`, the block's clock (whole
+seconds on this chain), and `known_ns`, when this system could first know it. Books and features run on `known_ns`,
+which is strictly increasing along a recording; `event_ns` may step back where a gap was filled later.
 
 Amounts are integers: lamports (1 SOL = 1e9) and token base units (1 token = 1e6). Keys are base58 text. Reserves are
 those after the event. A coin whose `quote_mint` is not empty is not priced in SOL, and its amounts are in units of that
