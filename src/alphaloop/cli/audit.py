@@ -57,11 +57,10 @@ def audit(
             raise InputError(
                 "name what to audit and the file to audit it on: alphaloop audit FILE.py:OBJECT --data FILE"
             )
-        from alphaloop.markets.event_sets import named_event_sets
+        from alphaloop.markets.event_sets import audit_event_set, named_event_sets
 
-        events = named_event_sets().get(subject)
-        if events is not None:
-            result = events[1].auditor()(data, seconds=seconds, seed=seed, progress=progress)
+        if subject in named_event_sets():
+            result = audit_event_set(subject, data, seconds=seconds, seed=seed, progress=progress)
         else:
             from alphaloop.audit.desk import audit_named
             from alphaloop.markets.catalog import feature_set

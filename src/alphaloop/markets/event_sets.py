@@ -1,6 +1,7 @@
 """Sets of features of events, rather than of rows of a table, that the installed markets offer by name.
 
-A market declares them as ``EVENT_SETS``, a tuple of `NamedEventSet`, in its module ``catalog``.
+A market declares them as ``EVENT_SETS``, a tuple of `NamedEventSet`, in its module ``catalog``, and audits them with
+``audit_recording`` of its module ``proofs.desk``.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from alphaloop import markets
 from alphaloop.core.progress import Progress
@@ -69,10 +70,10 @@ class EventSet(Protocol):
 
 
 class EventAuditor(Protocol):
-    """Tries to prove on a recording that features of events read later events."""
+    """``audit_recording`` of a market: tries to prove on a recording that features of events read later events."""
 
-    def __call__(self, data: Path, *, seconds: float, seed: int, progress: Progress) -> AuditResult:
-        """Audit on the recording `data` within a budget of seconds."""
+    def __call__(self, features: Any, data: Path, *, seconds: float, seed: int, progress: Progress) -> AuditResult:
+        """Audit one of the market's sets on the recording `data` within a budget of seconds."""
         ...
 
 
@@ -88,14 +89,11 @@ class NamedEventSet:
         One line for listings.
     load
         Imports the set; called only when the set is asked for.
-    auditor
-        Imports what audits it.
     """
 
     name: str
     description: str
     load: Callable[[], EventSet]
-    auditor: Callable[[], EventAuditor]
 
 
 def named_event_sets() -> dict[str, tuple[str, NamedEventSet]]:
@@ -107,3 +105,10 @@ def named_event_sets() -> dict[str, tuple[str, NamedEventSet]]:
             for declared in getattr(import_module(module), "EVENT_SETS", ()):
                 found[declared.name] = (market, declared)
     return found
+
+
+def audit_event_set(name: str, data: Path, *, seconds: float, seed: int, progress: Progress) -> AuditResult:
+    """Audit the set of that name, one of `named_event_sets`, on a recording."""
+    market, declared = named_event_sets()[name]
+    audit: EventAuditor = import_module(f"{markets.__name__}.{market}.proofs.desk").audit_recording
+    return audit(declared.load(), data, seconds=seconds, seed=seed, progress=progress)

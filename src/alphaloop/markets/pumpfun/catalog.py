@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING
 
 from alphaloop.markets.event_sets import NamedEventSet
 
 if TYPE_CHECKING:
-    from alphaloop.markets.event_sets import EventAuditor
     from alphaloop.markets.pumpfun.signals.catalogue import EventFeatureSet
 
 
@@ -24,19 +22,7 @@ def _genesis() -> EventFeatureSet:
     return GENESIS
 
 
-def _signal_auditor() -> EventAuditor:
-    from alphaloop.markets.pumpfun.proofs.desk import audit_recording
-
-    return partial(audit_recording, _signal())
-
-
-def _genesis_auditor() -> EventAuditor:
-    from alphaloop.markets.pumpfun.proofs.desk import audit_recording
-
-    return partial(audit_recording, _genesis())
-
-
 EVENT_SETS = (
-    NamedEventSet("pumpfun-signal", "68 features of a tracked wallet's buy", _signal, _signal_auditor),
-    NamedEventSet("pumpfun-genesis", "75 features of a launch's first minute", _genesis, _genesis_auditor),
+    NamedEventSet("pumpfun-signal", "68 features of a tracked wallet's buy", _signal),
+    NamedEventSet("pumpfun-genesis", "75 features of a launch's first minute", _genesis),
 )
