@@ -42,6 +42,7 @@ format: $(STAMP) ## Rewrite the code in the house format
 
 reference: $(STAMP) ## Generate the reference pages from the code
 	$(BIN)/python -m alphaloop.markets.bars.describe
+	$(BIN)/python -m alphaloop.markets.pumpfun.describe
 	$(BIN)/python -m alphaloop.cli.describe
 
 docs: reference ## Build the documentation into site/
