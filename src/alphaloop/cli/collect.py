@@ -165,7 +165,8 @@ def log_to_standard_error(as_json: bool) -> None:
             structlog.dev.ConsoleRenderer() if readable else structlog.processors.JSONRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        # Looked up at each line: whoever runs commands in one process may have put another stream in its place.
+        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import random
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -152,7 +153,7 @@ def test_load_rotates_over_healthy_endpoints() -> None:
 
     names = asyncio.run(run())
     assert sorted(names) == sorted(3 * [endpoint.name for endpoint in pool.endpoints])
-    assert all(first != second for first, second in zip(names, names[1:], strict=False))
+    assert all(first != second for first, second in pairwise(names))
 
 
 def test_streams_are_spread_before_they_are_doubled() -> None:

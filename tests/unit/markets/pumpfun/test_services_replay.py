@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 from typer import Typer
 from typer.testing import CliRunner
 
@@ -25,6 +27,12 @@ from alphaloop.markets.pumpfun.simulator.settings import SimulationSettings
 
 app = Typer()
 app.command()(collect)
+
+
+@pytest.fixture(autouse=True)
+def _log_as_before() -> Iterator[None]:
+    yield
+    structlog.reset_defaults()
 
 
 def invoke(*arguments: object) -> Any:
