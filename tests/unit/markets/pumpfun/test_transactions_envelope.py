@@ -180,6 +180,21 @@ def test_a_tip_beyond_the_wallet_takes_the_trade_back():
     assert runtime.spent == PROVEN
 
 
+@pytest.mark.parametrize("missing", [0, 1])
+def test_a_wallet_must_keep_its_own_rent(missing):
+    runtime = Runtime(NEW)
+    funds = PROVEN + 20_000 + costs.WALLET_RENT - missing
+    runtime.vm.set_account(WALLET.pubkey(), Account(lamports=funds, data=b"", owner=at.SYSTEM))
+    done = runtime.send(runtime.seal(Sell(1, 1)))
+    if missing:
+        assert isinstance(done, FailedTransactionMetadata)
+        assert "InsufficientFundsForRent" in repr(done.err())
+        assert runtime.lamports(at.key(TIP_ACCOUNTS[3])) == TIPS_BEFORE
+    else:
+        assert isinstance(done, TransactionMetadata)
+        assert runtime.lamports(WALLET.pubkey()) == costs.WALLET_RENT
+
+
 def test_a_limit_that_is_too_low_fails_and_pays_its_own_fee_only():
     runtime = Runtime(NEW)
     envelope = runtime.seal(Buy(1, 1), terms=Terms(1_000, 1, tip(20_000, 3)))
@@ -259,6 +274,7 @@ def test_costs_are_the_known_rents_and_their_sum_is_what_a_wallet_needs():
     assert costs.priority_fee(1, 1) == 1
     shared = 1_844_400 + 890_880 + 117 * 6_960
     assert costs.most_rent(Sell(1, 1), NEW) == shared
-    assert costs.most_spent(Buy(5, 70), OLD, fee=3, tip=2) == 70 + shared + 2_039_280 + 5
-    assert costs.most_spent(BuyExactIn(70, 5), NEW, fee=3, tip=2) == 70 + shared + 2_074_080 + 5
-    assert costs.most_spent(Sell(5, 70), NEW, fee=3, tip=2) == shared + 5
+    shared += 890_880
+    assert costs.needed_balance(Buy(5, 70), OLD, fee=3, tip=2) == 70 + shared + 2_039_280 + 5
+    assert costs.needed_balance(BuyExactIn(70, 5), NEW, fee=3, tip=2) == 70 + shared + 2_074_080 + 5
+    assert costs.needed_balance(Sell(5, 70), NEW, fee=3, tip=2) == shared + 5

@@ -58,6 +58,11 @@ def test_fixed_addresses_are_what_their_seeds_give():
     assert at.derived(at.FEES, b"fee_config", bytes(at.PUMP)) == at.FEE_CONFIG
 
 
+def test_holder_rewards_are_derived_from_the_documented_seed():
+    assert at.holder_rewards(MINT) == at.derived(at.PUMP, b"holder-rewards", bytes(MINT))
+    assert at.holder_rewards(MINT) != at.holder_rewards(CREATOR)
+
+
 def test_a_pool_is_where_a_real_migration_went():
     mint = at.key("ELJFma9JzJfLWbc2fBSXPMAExayXoTr2LUNJLbPpump")
     assert str(at.pool(mint)) == "GnpU6c7H9CbPrbb9cUkQMxgz6DZV41h8XbU4pLh4C27e"

@@ -24,6 +24,9 @@ TOKEN_ACCOUNT_RENT: Final = rent(165)
 TOKEN_2022_ACCOUNT_RENT: Final = rent(170)
 USER_VOLUME_RENT: Final = rent(137)
 CREATOR_VAULT_RENT: Final = rent(0)
+WALLET_RENT: Final = rent(0)
+"""What must be left in a wallet: the network refuses a transaction that leaves less, unless it leaves nothing."""
+
 CURVE_GROWTH_RENT: Final = rent(166) - rent(49)
 """From the shortest bonding-curve account to the longest that is known."""
 
@@ -46,15 +49,17 @@ def most_rent(order: Order, coin: Coin) -> int:
     return shared + (TOKEN_ACCOUNT_RENT if coin.token_program == TOKEN else TOKEN_2022_ACCOUNT_RENT)
 
 
-def most_spent(order: Order, coin: Coin, *, fee: int, tip: int) -> int:
-    """Lamports that the wallet must hold for the trade not to fail for want of them.
+def needed_balance(order: Order, coin: Coin, *, fee: int, tip: int) -> int:
+    """Lamports in the wallet with which no trade of this order fails for want of them.
+
+    What a sale pays out is not counted: it comes too late for the rent that the sale may have to pay before.
 
     Parameters
     ----------
     fee, tip : int
         The network's fee and the tip, lamports.
     """
-    return _price(order) + most_rent(order, coin) + fee + tip
+    return _price(order) + most_rent(order, coin) + fee + tip + WALLET_RENT
 
 
 def _price(order: Order) -> int:

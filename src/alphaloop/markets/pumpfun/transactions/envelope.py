@@ -163,9 +163,7 @@ def sign(made: Draft, signer: Signer) -> Envelope:
     """
     payer = made.message.account_keys[0]
     if payer != signer.public:
-        raise EnvelopeError(
-            f"{payer} pays for the transaction, not {signer.public}; draft it for the signer"
-        )
+        raise EnvelopeError(f"{payer} pays for the transaction, not {signer.public}; draft it for the signer")
     signature = signer.sign(made.message)
     wire = bytes(VersionedTransaction.populate(made.message, [signature]))
     if len(wire) > MAX_BYTES:
