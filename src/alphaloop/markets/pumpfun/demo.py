@@ -41,7 +41,9 @@ def run_demo(
     trained = {}
     for name in MODELS:
         note(f"training {name}: audit, tune, fit, calibrate, export behind the parity gate, report")
-        settings = load_recipe(recipe(f"pumpfun/{name}"), [f"tuning.trials={trials}"], lambda _: PumpRecipe)
+        settings = load_recipe(
+            recipe(f"pumpfun/{name}"), [f"tuning.trials={trials}", "dataset.synthetic=true"], lambda _: PumpRecipe
+        )
         run = run_training(settings, url, out=out / name, registry=out / "models", progress=progress)
         trained[name] = run.summary()
     return {
