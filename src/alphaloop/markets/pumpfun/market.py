@@ -10,6 +10,10 @@ For each event, in this order:
 5. If a tracked wallet bought, there is a signal, whose features are read now. Its outcome is followed from here on.
 
 Coins that are not priced in SOL, and trades with impossible reserves, reach no book; they are counted.
+
+An event that is known long after it happened proves that the recorder was blind to its token in between. Before
+anything else is done with it, the token's outcomes that this time reaches into become missing: what was not seen is not
+a miss. The proof is in the recording itself, so a replay comes to the same.
 """
 
 from __future__ import annotations
@@ -18,6 +22,7 @@ from typing import Any, Final, Protocol
 
 import msgspec
 
+from alphaloop.core.clock import to_ns
 from alphaloop.core.errors import StateError
 from alphaloop.markets.pumpfun.books.book import Book
 from alphaloop.markets.pumpfun.emissions import GRADUATIONS_CHANNEL, Emission, Member, Publish, Row
@@ -49,6 +54,7 @@ class Counts(msgspec.Struct):
     foreign: int = 0
     impossible: int = 0
     signals: int = 0
+    late: int = 0
 
 
 class _State(msgspec.Struct):
@@ -84,6 +90,7 @@ class PumpMarket:
         self.shelf: Final = Shelf(self.settings)
         self.known_ns = 0
         self._clock_ns = 0
+        self._late_ns = to_ns(self.settings.outcomes.late_s)
         self.counts = Counts()
         self._out: list[Emission] = []
         models = scorers or NoScorers()
@@ -124,6 +131,9 @@ class PumpMarket:
         known_ns = event.known_ns
         if known_ns <= self.known_ns or known_ns < self._clock_ns:
             self._refuse(event)
+        if known_ns - event.event_ns > self._late_ns:
+            self.counts.late += 1
+            self.shelf.peaks.late(event)
         if known_ns >= self._due_ns:
             self._fire(known_ns)
         if not self.counts.events:

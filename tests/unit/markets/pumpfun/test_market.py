@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import msgspec
 import pytest
 
 from alphaloop.core.errors import RecipeError, StateError
@@ -167,3 +168,25 @@ def test_settings_come_from_toml_and_a_misspelt_key_is_helped(tmp_path) -> None:
             PumpSettings.read(path)
     with pytest.raises(RecipeError, match="cannot be read"):
         PumpSettings.read(tmp_path / "absent.toml")
+
+
+@pytest.mark.parametrize("late_s", [200, 20])
+def test_what_comes_late_hides_the_outcomes_of_its_token_and_of_no_other(pump, late_s) -> None:
+    market = PumpMarket(PumpSettings.parse({"tracked_wallets": ["smart"]}, "test"))
+    chain = pump.Chain()
+    curves = {mint: pump.Curve() for mint in ("coin", "other")}
+    handed = []
+    for mint, curve in curves.items():
+        handed += market.apply(chain.create(mint, "maker"))
+        handed += market.apply(chain.trade(curve, mint, "smart", SOL, buy=True))
+    handed += market.apply(chain.trade(curves["other"], "other", "a", SOL, buy=True, gap_ns=300 * S))
+    late = chain.trade(curves["coin"], "coin", "a", SOL, buy=True)
+    handed += market.apply(msgspec.structs.replace(late, event_ns=late.known_ns - late_s * S))
+    handed += market.apply(chain.trade(curves["other"], "other", "b", SOL, buy=True, gap_ns=700 * S))
+    rows = [e.values for e in handed if isinstance(e, Row) and e.table == "signal_outcomes"]
+    signals = {e.values["signal_id"]: e.values["mint"] for e in handed if isinstance(e, Row) and e.table == "signals"}
+    found = {signals[row["signal_id"]]: row for row in rows if row["horizon_s"] == 600 and row["signal_id"] in signals}
+    assert found["other"]["observed"]
+    assert found["coin"]["observed"] == (late_s == 20)
+    assert ("was known only at" in (found["coin"]["reason"] or "")) == (late_s == 200)
+    assert market.counts.late == (late_s == 200)

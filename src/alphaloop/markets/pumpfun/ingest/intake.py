@@ -165,9 +165,8 @@ class Intake:
 
     def _is_cut(self, notification: Notification) -> bool:
         logs = notification.logs
-        return (
-            bool(logs) and logs[-1] == TRUNCATED and not notification.failed and not self.knows(notification.signature)
-        )
+        # Short lines may still be logged behind the cut.
+        return TRUNCATED in logs and not notification.failed and not self.knows(notification.signature)
 
     def _records(self, transaction: Notification | Transaction) -> list[Record]:
         if self.knows(transaction.signature):

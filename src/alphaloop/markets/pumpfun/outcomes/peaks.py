@@ -178,6 +178,21 @@ class PeakBook:
         for market in (*self._markets.values(), *self._idle.values()):
             market.fresh = False
 
+    def late(self, event: AnyEvent) -> None:
+        """Note, before it is taken in, that an event comes late: its token was not seen from ``event_ns`` on.
+
+        Of the signals that follow the token, outcomes that end after ``event_ns`` become missing.
+        """
+        self._settle(event.event_ns + 1)
+        mint = self._pools.get(event.pool, event.mint) if isinstance(event, AmmTrade) else event.mint
+        market = self._markets.get(mint)
+        if market is None:
+            return
+        reason = f"an event of {iso(event.event_ns)} was known only at {iso(event.known_ns)}"
+        for signal_id in market.followed:
+            position = self._positions[signal_id]
+            position.blind(max(event.event_ns, position.decided_ns), reason)
+
     def end(self, now_ns: int) -> None:
         """Settle everything at the end of a recording: what lies beyond `now_ns` is missing."""
         self._settle(now_ns + 1)

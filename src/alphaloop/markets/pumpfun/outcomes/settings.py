@@ -29,6 +29,11 @@ class OutcomeSettings(Settings):
     creator_fee_bps: int = Field(default=TODAY.creator_bps, ge=0, lt=5_000, description="curve, to the creator")
     pool_fee_bps: int = Field(default=125, ge=0, lt=5_000, description="all fees of a sale into the pool")
     dead_after_s: float = Field(default=300.0, gt=0, description="a token without a trade for this long is dead")
+    late_s: float = Field(
+        default=60.0,
+        ge=5,
+        description="an event known so long after its block's time proves that its token was not seen between",
+    )
     remember_s: float = Field(
         default=900.0, ge=60, description="how long a token without signals keeps its reserves after its last event"
     )
