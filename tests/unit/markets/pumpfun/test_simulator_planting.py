@@ -17,8 +17,6 @@ from alphaloop.markets.pumpfun.simulator.settings import SimulationSettings
 from alphaloop.markets.pumpfun.simulator.truth import TokenTruth
 from alphaloop.markets.pumpfun.wire.decode import decode
 
-GOOD_HAZARD = 1.0
-
 
 def run(skill: float, days: float = 1.0) -> tuple[list[TokenTruth], list[Trade]]:
     tokens: list[TokenTruth] = []
@@ -34,7 +32,7 @@ def planted():
 
 @pytest.fixture(scope="module")
 def even():
-    return run(0.0, days=0.6)
+    return run(0.0, days=1.5)
 
 
 def shares_of_good(tokens, trades):
@@ -73,25 +71,29 @@ def test_without_skill_every_coin_has_the_same_chance(even):
 
 
 def test_without_skill_the_past_of_a_coin_does_not_tell_its_future(even):
-    """At any buy while attention lasts, what is still to come is the same whatever came before."""
+    """The chance to double does not depend on age, price, crowd or creator, at the first buy of a known wallet."""
     tokens, trades = even
-    faded = {token.mint: token.created_ns + token.faded_s * 1e9 for token in tokens}
-    created = {token.mint: token.created_ns for token in tokens}
+    known = {wallet.address for wallet in people(11, 1_500).wallets if wallet.kind in ("sprayer", "sniper")}
+    truth = {token.mint: token for token in tokens}
     by_mint: dict[str, list[Trade]] = {}
     for trade in trades:
         by_mint.setdefault(trade.mint, []).append(trade)
-    ages, reached, mints = [], [], []
+    rows = []
     for mint, history in by_mint.items():
-        peaks = np.maximum.accumulate([trade.price for trade in reversed(history)])[::-1]
-        for trade, peak in zip(history, peaks, strict=True):
-            if trade.is_buy and trade.event_ns < faded[mint] - 1e9 and len(history) > 3:
-                ages.append(trade.known_ns - created[mint])
-                reached.append(peak >= 1.3 * trade.price)
-                mints.append(mint)
-    young = np.array(ages) < np.median(ages)
-    rates = np.mean(np.array(reached)[young]), np.mean(np.array(reached)[~young])
-    assert 0.6 < rates[0] / rates[1] < 1.67
-    assert len(set(mints)) > 100
+        at = next((i for i, trade in enumerate(history) if trade.is_buy and trade.wallet in known), None)
+        if at is not None:
+            doubles = max(trade.price for trade in history[at:]) >= 2 * history[at].price
+            age_ns = history[at].known_ns - truth[mint].created_ns
+            rows.append((doubles, age_ns, history[at].price, at, truth[mint].creator_kind == "rugger"))
+    doubles, *past = np.array(rows, float).T
+    for told in past:
+        high = told > np.median(told)
+        spread = np.sqrt(doubles.mean() * (1 - doubles.mean()) * (1 / high.sum() + 1 / (~high).sum()))
+        assert abs(doubles[high].mean() - doubles[~high].mean()) < 3 * spread
+    # With hazard h per unit of log price and a share s sold, a doubling has probability 2 ** -(h / (1 - s)).
+    how = SimulationSettings.small().behaviour
+    expected = 2 ** -(how.even_hazard / (1 - how.profit_taking))
+    assert abs(doubles.mean() - expected) < 3 * np.sqrt(expected * (1 - expected) / len(doubles))
 
 
 def test_bots_and_crowds_are_all_there(planted):

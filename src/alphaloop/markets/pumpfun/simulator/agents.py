@@ -67,7 +67,7 @@ class Agents:
         found = self._bundle(launch)
         buzz, people, how = launch.buzz, self.people, self.how
         found += self._crowd_of(people.snipers, how.snipers * buzz, (0.4, 0.9), (0.35, 0.7), 18.0)
-        found += self._crowd_of(people.sprayers, how.sprayers * buzz, (2.5, 1.2), (0.05, 0.5), 5_400.0)
+        found += self._crowd_of(people.sprayers, how.sprayers * buzz, (2.0, 1.0), (0.05, 0.5), 5_400.0)
         found += self._skilled(launch)
         if launch.washed:
             found += self._washers()
@@ -104,7 +104,7 @@ class Agents:
         size = dice.lognormal(0.8, 0.5)
         even = 0.05 + 0.25 * dice.uniform()
         return [
-            self._arrival(0.05 + 0.6 * dice.uniform(), wallet, size * math.exp(even * dice.normal()), 1e6)
+            self._arrival(0.05 + 0.6 * dice.uniform(), wallet, size * math.exp(even * dice.normal()), math.inf)
             for wallet in launch.bundle
         ]
 

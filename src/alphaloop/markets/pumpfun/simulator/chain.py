@@ -26,7 +26,7 @@ from alphaloop.markets.pumpfun.simulator.settings import SimulationSettings
 from alphaloop.markets.pumpfun.simulator.truth import TokenTruth, write_people, write_tokens
 from alphaloop.markets.pumpfun.wire.records import Record
 
-SEGMENT_RECORDS: Final = 200_000
+SEGMENT_RECORDS: Final = 100_000
 SLOT_NS: Final = 400_000_000
 FIRST_SLOT: Final = 370_000_000
 

@@ -1,31 +1,33 @@
-"""Who holds a coin, and who wants out first."""
+"""Who holds a coin, and whose patience ends first."""
 
 from __future__ import annotations
 
 import heapq
+import math
 
 
 class Holders:
-    """Balances of one coin, and when each holder began to want out."""
+    """Balances of one coin, and when each holder's patience ends."""
 
-    __slots__ = ("_wanting", "tokens")
+    __slots__ = ("_patience", "tokens")
 
     def __init__(self) -> None:
         self.tokens: dict[str, int] = {}
-        self._wanting: list[tuple[float, str]] = []
+        self._patience: list[tuple[float, str]] = []
 
     def add(self, wallet: str, tokens: int, leave_s: float) -> None:
-        """Give `wallet` tokens that it means to keep until `leave_s`."""
+        """Give `wallet` tokens that it means to keep until `leave_s`; infinity: until attention is over."""
         self.tokens[wallet] = self.tokens.get(wallet, 0) + tokens
-        heapq.heappush(self._wanting, (leave_s, wallet))
+        if leave_s < math.inf:
+            heapq.heappush(self._patience, (leave_s, wallet))
 
-    def next_leaver(self, now_s: float) -> str | None:
-        """The holder who has wanted out for longest; None if nobody does yet."""
-        while self._wanting and self._wanting[0][0] <= now_s:
-            wallet = self._wanting[0][1]
+    def next_leaver(self) -> str | None:
+        """The holder whose patience ended, or will end, first; None if all are determined to stay."""
+        while self._patience:
+            wallet = self._patience[0][1]
             if self.tokens.get(wallet):
                 return wallet
-            heapq.heappop(self._wanting)
+            heapq.heappop(self._patience)
         return None
 
     def take(self, wallet: str, tokens: int) -> None:

@@ -13,7 +13,7 @@ from alphaloop.markets.pumpfun.simulator.settings import Behaviour
 
 RUGGER_SHARE = 0.22
 BUILDER_SHARE = 0.45
-QUALITY_SPREAD = 0.25
+QUALITY_SPREAD = 0.2
 """Between launches of one creator; what sets creators apart is their talent."""
 
 MOST_BUZZ = 12.0

@@ -24,7 +24,6 @@ LONGEST_S: Final = 6 * 3600.0
 MOST_RISE: Final = 5.5
 """Of the gross log price: no coin of a simulated day outgrows the whole market."""
 
-NEVER_S: Final = 1e9
 ALONE_S: Final = 45.0
 """Median time that a creator waits for others."""
 
@@ -110,7 +109,7 @@ class Life:
         if lamports:
             creator = self.launch.creator.address
             quote = self.curve.buy(lamports)
-            self.holders.add(creator, quote.token_amount, NEVER_S)
+            self.holders.add(creator, quote.token_amount, math.inf)
             self.journal.trade(creator, True, quote, with_creation=True)
 
     def _venue(self) -> CurveVenue | PoolVenue:
@@ -150,9 +149,13 @@ class Life:
         self.journal.now_s += 1.0
 
     def _take_profits(self) -> None:
-        """Let those who have wanted out for longest sell what the rise has paid for."""
+        """Let the least patient sell what the rise has paid for.
+
+        Somebody always does: were sales to wait until somebody's time has come, a coin of patient holders would rise
+        further on the same attention, and its holders would tell its future even where nothing is planted.
+        """
         while self._to_sell > LEAST_SALE:
-            wallet = self.holders.next_leaver(self.journal.now_s)
+            wallet = self.holders.next_leaver()
             if wallet is None:
                 return
             venue = self._venue()
@@ -201,7 +204,7 @@ class Life:
     def _come_late(self, wallet: str) -> None:
         lamports = int(self._venue().depth * min(self.dice.lognormal(0.002, 1.0), 0.01))
         if self.pool or lamports < self.curve.cost_of_rest():
-            self.holders.add(wallet, self._carry_out_buy(wallet, max(lamports, DUST)), NEVER_S)
+            self.holders.add(wallet, self._carry_out_buy(wallet, max(lamports, DUST)), math.inf)
 
     def _agent_of_mayhem(self) -> None:
         """The program's agent trades for free, and the program moves the virtual SOL."""
@@ -214,5 +217,5 @@ class Life:
         lamports = int(0.05e9 * self.dice.exponential()) + DUST
         if lamports < self.curve.cost_of_rest() // 2:
             quote = self.curve.agent_trade(lamports, 0)
-            self.holders.add(MAYHEM_AGENT, quote.token_amount, NEVER_S)
+            self.holders.add(MAYHEM_AGENT, quote.token_amount, math.inf)
             self.journal.trade(MAYHEM_AGENT, True, quote)

@@ -23,9 +23,9 @@ class Regime(msgspec.Struct, frozen=True):
     quality: float
 
 
-BEAR = Regime("bear", 0.5, -0.25)
+BEAR = Regime("bear", 0.5, -0.12)
 NORMAL = Regime("normal", 1.0, 0.0)
-EUPHORIA = Regime("euphoria", 1.6, 0.2)
+EUPHORIA = Regime("euphoria", 1.6, 0.1)
 _NEXT: Final = {"bear": (NORMAL,), "normal": (BEAR, EUPHORIA), "euphoria": (NORMAL,)}
 _MEAN_LAUNCHES: Final = 0.25 * BEAR.launches + 0.5 * NORMAL.launches + 0.25 * EUPHORIA.launches
 
