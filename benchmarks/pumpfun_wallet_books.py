@@ -62,9 +62,7 @@ class Stream:
             yield self._trade(curve)
             curve.left -= 1
             if curve.sol > 115_000_000_000:
-                yield Complete(
-                    **self._identity(curve.mint), user=curve.creator, bonding_curve="curve", quote_mint=""
-                )
+                yield Complete(**self._identity(curve.mint), user=curve.creator, bonding_curve="curve", quote_mint="")
                 curve.left = 0
             if curve.left <= 0:
                 self.live[place] = self.live[-1]
@@ -206,9 +204,7 @@ def main() -> None:
         pstats.Stats(profile, stream=sys.stdout).sort_stats("tottime").print_stats(30)
 
 
-def report(
-    stream: Stream, intelligence: Intelligence, feeder: Feeder, trades: int, seconds: float, mib: float
-) -> str:
+def report(stream: Stream, intelligence: Intelligence, feeder: Feeder, trades: int, seconds: float, mib: float) -> str:
     wallets, graph = intelligence.wallets.state, intelligence.graph.state
     return json.dumps(
         {
