@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import tomllib
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -35,6 +37,23 @@ class Settings(BaseModel):
             return cls.model_validate(dict(values))
         except ValidationError as error:
             raise RecipeError(_sentence(cls, error, source, at)) from None
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Read from a TOML file; what it leaves out has its default.
+
+        Raises
+        ------
+        RecipeError
+            If the file cannot be read, is no TOML, or has a wrong key or value.
+        """
+        try:
+            values = tomllib.loads(path.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise RecipeError(f"{path}: cannot be read ({error.strerror}); name a TOML file of settings") from None
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise RecipeError(f"{path}: is no TOML ({error}); correct it and run again") from None
+        return cls.parse(values, str(path))
 
 
 def nearest(word: str, choices: list[str]) -> str:

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import tomllib
-from pathlib import Path
-
 from pydantic import Field
 
-from alphaloop.core.errors import RecipeError
 from alphaloop.core.settings import Settings
 from alphaloop.markets.pumpfun.archive import ArchiveSettings
 from alphaloop.markets.pumpfun.ingest.collector import CollectorSettings
@@ -47,20 +43,3 @@ class CollectSettings(Settings):
     archive: ArchiveSettings = Field(default_factory=ArchiveSettings)
     archive_s: float = Field(default=21_600.0, gt=0, description="between moves of old trades to files")
     stop_s: float = Field(default=20.0, gt=0, description="patience at the end for the database and the bus")
-
-    @classmethod
-    def read(cls, path: Path) -> CollectSettings:
-        """Settings from a TOML file; what it leaves out has its default.
-
-        Raises
-        ------
-        RecipeError
-            If the file cannot be read or a key or value is wrong; says the nearest right key.
-        """
-        try:
-            values = tomllib.loads(path.read_text())
-        except OSError as error:
-            raise RecipeError(f"{path}: cannot be read ({error.strerror}); name a TOML file of settings") from None
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise RecipeError(f"{path}: is no TOML ({error}); correct it and run again") from None
-        return cls.parse(values, str(path))
