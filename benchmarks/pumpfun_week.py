@@ -1,8 +1,8 @@
 """A simulated week of Pump.fun through every book: memory by day, with what the books hold.
 
 ``python benchmarks/pumpfun_week.py [--quick]``. 43,000 launches a day, about 300,000 a week and ten million trades:
-what the real chain sees. The recording is written by another process first, so that the memory is that of the market alone;
-the events come one segment at a time and nothing that is handed out is kept.
+what the real chain sees. The recording is written by another process first, so that the memory is that of the market
+alone; the events come one segment at a time and nothing that is handed out is kept.
 """
 
 from __future__ import annotations
