@@ -133,6 +133,16 @@ def sell(reserves: Reserves, tokens: int, fees: Fees = TODAY) -> Quote:
     return Quote(tokens, net, fee, creator_fee, cashback, total, reserves.sold(tokens, net))
 
 
+def sale_proceeds(token_side: int, sol_side: int, tokens: int, fees: Fees) -> int:
+    """Lamports that a sale to the curve pays: the `total` of `sell`, without the rest of its quote.
+
+    `tokens` is above 0 and the curve is open; `token_side` and `sol_side` are its virtual reserves.
+    """
+    net = tokens * sol_side // (token_side + tokens)
+    fee, creator_fee, cashback = _charges(net, fees)
+    return max(net - fee - creator_fee - cashback, 0)
+
+
 def curve_cost(reserves: Reserves, tokens: int) -> int:
     """Lamports that reach the curve for `tokens` base units, charges excluded."""
     return tokens * reserves.virtual_sol // (reserves.virtual_token - tokens) + 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import OrderedDict, deque
 from typing import ClassVar, Final
 
@@ -103,6 +104,7 @@ class PeakBook:
         self._waiting: list[deque[str]] = [deque() for _ in self._horizons_ns]
         self._ready: list[Outcome] = []
         self._due_ns = NEVER_NS
+        self._calm_to: dict[str, float] = {}
         self.foreign = 0
 
     @property
@@ -140,6 +142,7 @@ class PeakBook:
                 self._pools[market.pool] = mint
         self._positions[signal_id] = Position(signal_id, kind, mint, known_ns, price, price, known_ns)
         market.followed.append(signal_id)
+        self._calm_to.pop(mint, None)
         self._entries.append(signal_id)
         for queue in self._waiting:
             queue.append(signal_id)
@@ -149,15 +152,15 @@ class PeakBook:
         """Settle what was due before the event, then take it in."""
         if event.known_ns > self._due_ns:
             self._settle(event.known_ns)
-        if getattr(event, "quote_mint", ""):
-            self.foreign += 1
-            return
         mint = event.mint
         if isinstance(event, AmmTrade):
             mint = self._pools.get(event.pool, mint)
+        elif event.quote_mint:
+            self.foreign += 1
+            return
         market = self._markets.get(mint)
         if market is not None:
-            self._follow(market, event)
+            self._follow(mint, market, event)
         elif not isinstance(event, AmmTrade):
             self._remember(mint, event)
 
@@ -249,6 +252,7 @@ class PeakBook:
         self._waiting = [deque(queue) for queue in found.waiting]
         self._ready, self.foreign = found.ready, found.foreign
         self._due_ns = self._next_due_ns()
+        self._calm_to = {}
 
     def _settle(self, now_ns: int) -> None:
         """Enter and resolve whatever is due before `now_ns`."""
@@ -258,6 +262,7 @@ class PeakBook:
             if due_ns >= now_ns:
                 break
             self._entries.popleft()
+            self._calm_to.pop(position.mint, None)
             position.enter(self._markets[position.mint], due_ns, self.settings)
         for place, horizon_ns in enumerate(self._horizons_ns):
             queue = self._waiting[place]
@@ -267,14 +272,13 @@ class PeakBook:
 
     def _next_due_ns(self) -> int:
         """When something is to be entered or resolved next."""
-        heads = [
-            self._positions[queue[0]].decided_ns + wait_ns
-            for queue, wait_ns in zip(
-                (self._entries, *self._waiting), (self._latency_ns, *self._horizons_ns), strict=True
-            )
-            if queue
-        ]
-        return min(heads, default=NEVER_NS)
+        positions, due_ns = self._positions, NEVER_NS
+        if self._entries:
+            due_ns = positions[self._entries[0]].decided_ns + self._latency_ns
+        for queue, horizon_ns in zip(self._waiting, self._horizons_ns, strict=True):
+            if queue:
+                due_ns = min(due_ns, positions[queue[0]].decided_ns + horizon_ns)
+        return due_ns
 
     def _resolve(self, place: int) -> None:
         position = self._positions[self._waiting[place].popleft()]
@@ -291,11 +295,12 @@ class PeakBook:
         market.followed.remove(position.signal_id)
         if not market.followed:
             del self._markets[position.mint]
+            self._calm_to.pop(position.mint, None)
             self._pools.pop(market.pool, None)
             if not market.complete_ns:
                 self._idle[position.mint] = market
 
-    def _follow(self, market: Market, event: AnyEvent) -> None:
+    def _follow(self, mint: str, market: Market, event: AnyEvent) -> None:
         # The first trade of a pool proves that its silence until then was one.
         if not market.complete_ns or market.pool_seen or isinstance(event, AmmTrade):
             self._note_death(market, event.known_ns)
@@ -304,13 +309,18 @@ class PeakBook:
             self._pools[event.pool] = event.mint
         if not market.token:
             return
-        price, known_ns = market.price, event.known_ns
+        price, known_ns, migrated = market.price, event.known_ns, isinstance(event, Migration)
+        if price <= self._calm_to.get(mint, 0.0) and not market.mayhem and not migrated:
+            return
+        calm_to = math.inf
         for signal_id in market.followed:
             position = self._positions[signal_id]
             if known_ns > position.decided_ns:
-                if isinstance(event, Migration):
+                if migrated:
                     position.exit_high = 0.0
                 position.moved(market, price, known_ns, self.settings)
+            calm_to = min(calm_to, position.calm_to)
+        self._calm_to[mint] = calm_to
 
     def _note_death(self, market: Market, now_ns: int) -> None:
         """Note a silence that ends with this event; one that does not end is seen when an outcome is resolved."""
@@ -338,13 +348,15 @@ class PeakBook:
 def _apply(market: Market, event: AnyEvent) -> None:
     market.seen_ns = event.known_ns
     market.fresh = True
+    if isinstance(event, Trade):
+        market.traded_ns = event.known_ns
+        market.traded(event)
+        return
     if isinstance(event, Complete):
         market.phase, market.complete_ns = max(market.phase, COMPLETE), event.known_ns
         return
     market.traded_ns = event.known_ns
-    if isinstance(event, Trade):
-        market.traded(event)
-    elif isinstance(event, Create):
+    if isinstance(event, Create):
         market.created(event)
     elif isinstance(event, PostCompleteBuy):
         market.bought_ahead(event)

@@ -64,6 +64,11 @@ class Position(msgspec.Struct):
                 self.cost = quote.total + round(settings.network_sol * LAMPORTS_PER_SOL)
                 self.look(market, market.price, settings)
 
+    @property
+    def calm_to(self) -> float:
+        """The highest price after an event that changes nothing here, where the reserves' product is a constant."""
+        return min(self.high, self.exit_high) if self.tokens else self.high
+
     def look(self, market: Market, price: float, settings: OutcomeSettings) -> None:
         """Quote a sale of the whole entry."""
         proceeds = market.sale(self.tokens, settings.fees, settings.pool_fee_bps)

@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 
 from alphaloop.markets.pumpfun.curve.fees import Fees, charge
-from alphaloop.markets.pumpfun.curve.quotes import QuoteError, sell
+from alphaloop.markets.pumpfun.curve.quotes import sale_proceeds
 from alphaloop.markets.pumpfun.curve.reserves import Reserves
 from alphaloop.markets.pumpfun.events import (
     LAMPORTS_PER_SOL,
@@ -81,10 +81,9 @@ class Market(msgspec.Struct):
         the price is paid twice: the proceeds are a lower bound for a trader whom nobody copies.
         """
         if self.phase == CURVE:
-            try:
-                return sell(self.curve, tokens, fees).total
-            except QuoteError:
+            if not self.real_token or tokens <= 0:
                 return None
+            return sale_proceeds(self.token, self.sol, tokens, fees)
         if self.phase == COMPLETE:
             return None
         gross = tokens * self.sol // (self.token + tokens)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from itertools import pairwise
 from typing import Final
 
@@ -45,7 +46,7 @@ class OutcomeSettings(Settings):
             raise ValueError(f"positive seconds in rising order are needed, got {list(value)}")
         return value
 
-    @property
+    @cached_property
     def fees(self) -> Fees:
         """The curve's fees."""
         return Fees(self.protocol_fee_bps, self.creator_fee_bps)
