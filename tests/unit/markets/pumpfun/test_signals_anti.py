@@ -105,11 +105,11 @@ def test_books_that_judge_are_believed(scene, monkeypatch) -> None:
     monkeypatch.setattr(shelf.washing, "share", lambda mint: 0.31)
     monkeypatch.setattr(shelf.lifecycle, "state", lambda mint: 4)
     monkeypatch.setattr(shelf.intelligence, "is_bot", lambda wallet: wallet != "other")
-    monkeypatch.setattr(shelf.intelligence, "creator", lambda creator, now_ns: {"creator_risk_score": 80.1})
+    monkeypatch.setattr(shelf.intelligence, "creator_risk", lambda creator: 80.1)
     names = {"bundle", "wash", "distribution", "bots", "creator_risk"}
     assert set(market.anti.triggers("coin", chain.known_ns)) == names
     nan = float("nan")
     monkeypatch.setattr(shelf.bundles, "confidence", lambda mint: nan)
     monkeypatch.setattr(shelf.washing, "share", lambda mint: nan)
-    monkeypatch.setattr(shelf.intelligence, "creator", lambda creator, now_ns: {"creator_risk_score": nan})
+    monkeypatch.setattr(shelf.intelligence, "creator_risk", lambda creator: nan)
     assert set(market.anti.triggers("coin", chain.known_ns)) == {"distribution", "bots"}, "unknown is no trigger"

@@ -16,6 +16,7 @@ many wallets use the same preset amounts.
 from __future__ import annotations
 
 import math
+from itertools import combinations
 from typing import ClassVar
 
 import msgspec
@@ -143,14 +144,18 @@ class BundleBook(StatefulBook[BundleBookState]):
 
     def _cobuys(self, mint: str, wallets: list[str]) -> float:
         """Share of the pairs of `wallets` that stood together in a remembered bundle of another token."""
+        first: dict[int, int] = {}
         together: dict[int, list[int]] = {}
+        memory = self.state.memory
         for place, wallet in enumerate(wallets):
-            for number in self.state.memory.get(wallet, ()):
-                together.setdefault(number, []).append(place)
+            for number in memory.get(wallet, ()):
+                before = first.setdefault(number, place)
+                if before != place:
+                    together.setdefault(number, [before]).append(place)
         pairs: set[tuple[int, int]] = set()
         for number, places in together.items():
-            if len(places) > 1 and self.state.companies[number].mint != mint:
-                pairs.update((a, b) for at, a in enumerate(places) for b in places[at + 1 :])
+            if self.state.companies[number].mint != mint:
+                pairs.update(combinations(places, 2))
         return 2 * len(pairs) / (len(wallets) * (len(wallets) - 1))
 
     def _remember(self, mint: str, end_ns: int, wallets: list[str]) -> None:

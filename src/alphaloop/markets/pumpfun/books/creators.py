@@ -147,6 +147,11 @@ class CreatorBook(StatefulBook[CreatorState]):
             "creator_launches_24h": float(found.launches_24h(now_ns)),
         }
 
+    def risk(self, creator: str) -> float:
+        """`creator_risk_score` of `features` alone."""
+        found = self.state.creators.get(creator)
+        return math.nan if found is None else found.risk
+
     def parts(self, creator: Creator, now_ns: int) -> dict[str, float]:
         """The five parts of the risk, each in [0, 1], by the name of its weight; NaN where nothing is known."""
         scale, ended = self.settings, creator.judged + creator.graduated

@@ -171,8 +171,8 @@ class Intelligence:
 
     def is_bot(self, wallet: str) -> bool:
         """Say whether `wallet` is classed as a bot."""
-        found = self.wallets.find(wallet)
-        return found is not None and self.bots.is_bot(found.number)
+        number = self.wallets.number(wallet)
+        return number is not None and self.bots.is_bot(number)
 
     def alpha_of(self, wallet: str) -> float:
         """Last alpha of a wallet, 0 to 100; NaN where it has too little history."""
@@ -214,6 +214,10 @@ class Intelligence:
     def creator(self, creator: str, now_ns: int) -> dict[str, float]:
         """Give the 8 features of a creator."""
         return self.creators.features(creator, now_ns)
+
+    def creator_risk(self, creator: str) -> float:
+        """Risk of a creator alone, 0 to 100; NaN where nothing is known."""
+        return self.creators.risk(creator)
 
     def buyers(self, buyers: Sequence[tuple[str, float]], now_ns: int) -> dict[str, float]:
         """Give the 11 features of a group of buyers, each with the SOL that it spent.

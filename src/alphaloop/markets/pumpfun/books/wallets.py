@@ -75,6 +75,10 @@ class WalletBook(StatefulBook[WalletState]):
         number = self._numbers.get(address)
         return None if number is None else self.state.wallets[number]
 
+    def number(self, address: str) -> int | None:
+        """Number of a wallet, cheaper than its record; None where `find` gives None."""
+        return self._numbers.get(address)
+
     def get(self, number: int) -> Wallet | None:
         """Record of a wallet by its number."""
         return self.state.wallets.get(number)

@@ -19,6 +19,7 @@ What is unknown is no trigger.
 from __future__ import annotations
 
 import hashlib
+import math
 from typing import Final
 
 import msgspec
@@ -93,7 +94,10 @@ class AntiEmitter:
                 self._check(mint, watch, now_ns)
 
     def triggers(self, mint: str, now_ns: int) -> dict[str, str]:
-        """The triggers of a token that are true now, with a sentence for people each."""
+        """The triggers of a token that are true now, with a sentence for people each.
+
+        Bots, which take longest to look up, are left out where no warning could come of them.
+        """
         settings, shelf = self.settings, self.shelf
         found: dict[str, str] = {}
         bundle, wash = shelf.bundles.confidence(mint), shelf.washing.share(mint)
@@ -101,7 +105,6 @@ class AntiEmitter:
             found["bundle"] = f"bundle confidence is {bundle:.0%}, above {settings.bundle_confidence:.0%}"
         if wash > settings.wash_share:
             found["wash"] = f"{wash:.0%} of the volume is wash traded, above {settings.wash_share:.0%}"
-        found |= self._bots(mint, now_ns)
         found |= self._smart_selling(mint, now_ns)
         sold = shelf.births.maker_sold(mint)
         if sold > settings.creator_sold:
@@ -109,10 +112,11 @@ class AntiEmitter:
         if shelf.lifecycle.state(mint) == DISTRIBUTION:
             found["distribution"] = "the life cycle says distribution"
         token = shelf.tokens.get(mint)
-        if token is not None and len(found) + 1 >= settings.min_triggers:
-            risk = shelf.intelligence.creator(token.creator, now_ns)["creator_risk_score"]
-            if risk > settings.creator_risk:
-                found["creator_risk"] = f"the creator's risk score is {risk:.0f}, above {settings.creator_risk:.0f}"
+        risk = shelf.intelligence.creator_risk(token.creator) if token is not None else math.nan
+        if risk > settings.creator_risk:
+            found["creator_risk"] = f"the creator's risk score is {risk:.0f}, above {settings.creator_risk:.0f}"
+        if len(found) + 1 >= settings.min_triggers:
+            found |= self._bots(mint, now_ns)
         return found
 
     def _bots(self, mint: str, now_ns: int) -> dict[str, str]:
