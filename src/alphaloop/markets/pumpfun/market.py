@@ -25,6 +25,7 @@ import msgspec
 from alphaloop.core.clock import to_ns
 from alphaloop.core.errors import StateError
 from alphaloop.markets.pumpfun.books.book import Book
+from alphaloop.markets.pumpfun.books.stateful import idle
 from alphaloop.markets.pumpfun.emissions import GRADUATIONS_CHANNEL, Emission, Member, Publish, Row
 from alphaloop.markets.pumpfun.events import LAMPORTS_PER_SOL, AmmTrade, AnyEvent, Complete, Create, Trade
 from alphaloop.markets.pumpfun.schedule import Periodic, Schedule, Timer
@@ -92,6 +93,8 @@ class PumpMarket:
         self._clock_ns = 0
         self._late_ns = to_ns(self.settings.outcomes.late_s)
         self.counts = Counts()
+        self._peaks = self.shelf.peaks
+        self._is_tracked = self.shelf.intelligence.discovery.is_tracked
         self._out: list[Emission] = []
         models = scorers or NoScorers()
         self.genesis: Final = GenesisWatcher(self.settings.genesis, self.shelf, models, self._out)
@@ -103,7 +106,7 @@ class PumpMarket:
         for wallet in self.settings.tracked_wallets:
             self.shelf.intelligence.track(wallet)
         self._books = self.shelf.books
-        self._updates = [book.update for book in self._books]
+        self._updates = [book.update for book in self._books if not idle(book)]
         self._clocks = [self._clock(book) for book in self._books if book.every_s is not None]
         timers: list[Timer] = [*self._clocks, self.genesis, self.anti.timer, self.live]
         self._schedule = Schedule(timers)
@@ -133,7 +136,7 @@ class PumpMarket:
             self._refuse(event)
         if known_ns - event.event_ns > self._late_ns:
             self.counts.late += 1
-            self.shelf.peaks.late(event)
+            self._peaks.late(event)
         if known_ns >= self._due_ns:
             self._fire(known_ns)
         if not self.counts.events:
@@ -143,7 +146,8 @@ class PumpMarket:
         if self._usable(event):
             for update in self._updates:
                 update(event)
-            self._outcomes()
+            if self._peaks.ready:
+                self._outcomes()
             if isinstance(event, Trade):
                 self._trade(event)
             else:
@@ -187,7 +191,9 @@ class PumpMarket:
         self._due_ns = self._schedule.due_ns
 
     def _usable(self, event: AnyEvent) -> bool:
-        if not isinstance(event, AmmTrade) and event.quote_mint:
+        if isinstance(event, AmmTrade):
+            return True
+        if event.quote_mint:
             self.counts.foreign += 1
             return False
         if isinstance(event, Trade) and (event.virtual_token <= 0 or event.virtual_sol <= 0):
@@ -205,7 +211,7 @@ class PumpMarket:
             self.live.changed(event.mint, event.known_ns)
 
     def _outcomes(self) -> None:
-        for outcome in self.shelf.peaks.drain():
+        for outcome in self._peaks.drain():
             self._out.append(Row("signal_outcomes", outcome.to_row()))
             raw = outcome.raw_multiple
             if outcome.kind == "signal" and outcome.horizon_s == HIT_HORIZON_S and outcome.observed and raw is not None:
@@ -215,14 +221,14 @@ class PumpMarket:
         self.genesis.update(event)
         self.anti.traded(event.mint)
         self.live.changed(event.mint, event.known_ns)
-        if not self.shelf.intelligence.is_tracked(event.wallet):
+        if not self._is_tracked(event.wallet):
             return
         self.notices.crowded(event.mint)
         signal_id = self.signals.update(event)
         if signal_id is not None:
             self.counts.signals += 1
             self.anti.signal(event.mint, event.known_ns)
-            self.shelf.peaks.open(signal_id, "signal", event.mint, event.known_ns, event.price)
+            self._peaks.open(signal_id, "signal", event.mint, event.known_ns, event.price)
 
     def _graduate(self, event: Complete) -> None:
         self.dossiers.tracked(event.known_ns)

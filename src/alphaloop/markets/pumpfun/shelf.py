@@ -42,8 +42,9 @@ class Shelf:
         self.washing: Final = WashBook(settings.washing)
         self.bundles: Final = BundleBook(settings.bundles, self.tokens)
         self.intelligence: Final = Intelligence(settings.intelligence)
-        self.lifecycle: Final = LifecycleBook(settings.lifecycle, self.tokens, self.intelligence.is_tracked)
-        self.crowding: Final = CrowdingBook(settings.crowding, self.tokens, self.intelligence.is_tracked)
+        is_tracked = self.intelligence.discovery.is_tracked
+        self.lifecycle: Final = LifecycleBook(settings.lifecycle, self.tokens, is_tracked)
+        self.crowding: Final = CrowdingBook(settings.crowding, self.tokens, is_tracked)
         self.regime: Final = RegimeBook(settings.regime)
         self.peaks: Final = PeakBook(settings.outcomes)
 

@@ -38,7 +38,6 @@ from alphaloop.markets.pumpfun.books.bots import BotBook
 from alphaloop.markets.pumpfun.books.roster import Wallet
 from alphaloop.markets.pumpfun.books.stateful import StatefulBook
 from alphaloop.markets.pumpfun.books.wallets import WalletBook
-from alphaloop.markets.pumpfun.events import AnyEvent
 
 
 class AlphaWeights(Settings):
@@ -109,9 +108,6 @@ class AlphaBook(StatefulBook[AlphaState]):
     def fresh(self) -> list[int]:
         """Numbers of the wallets that were scored in the last round."""
         return self.state.fresh
-
-    def update(self, event: AnyEvent) -> None:
-        """Nothing: everything is in the wallets' records."""
 
     def run(self, now_ns: int) -> None:
         """Score the wallets that changed."""

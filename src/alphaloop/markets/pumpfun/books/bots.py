@@ -23,7 +23,7 @@ from alphaloop.markets.pumpfun.books.agenda import Agenda
 from alphaloop.markets.pumpfun.books.roster import Wallet
 from alphaloop.markets.pumpfun.books.stateful import StatefulBook
 from alphaloop.markets.pumpfun.books.wallets import WalletBook
-from alphaloop.markets.pumpfun.events import LAMPORTS_PER_SOL, AnyEvent
+from alphaloop.markets.pumpfun.events import LAMPORTS_PER_SOL
 
 HIGH_FREQUENCY, MICRO_BUYER, QUICK_FLIPPER = "high_frequency", "micro_buyer", "quick_flipper"
 
@@ -67,9 +67,6 @@ class BotBook(StatefulBook[BotState]):
     def every_s(self) -> int:
         """Seconds between two looks."""
         return self.settings.every_s
-
-    def update(self, event: AnyEvent) -> None:
-        """Nothing: everything is in the wallets' records."""
 
     def run(self, now_ns: int) -> None:
         """Judge the wallets that changed, and drop the verdicts that ended."""

@@ -26,7 +26,6 @@ from alphaloop.markets.pumpfun.books.behaviour import ratio
 from alphaloop.markets.pumpfun.books.graph import GraphBook, ends, pair
 from alphaloop.markets.pumpfun.books.stateful import StatefulBook
 from alphaloop.markets.pumpfun.books.wallets import WalletBook
-from alphaloop.markets.pumpfun.events import AnyEvent
 
 SOCIAL: Final = (
     "cobuy_degree",
@@ -123,9 +122,6 @@ class ClusterBook(StatefulBook[ClusterState]):
             "wallet_pagerank": cluster.ranks[cluster.members.index(number)],
             "cluster_cobuyers_here": float(sum(m in holders for m in cluster.members if m != number)),
         }
-
-    def update(self, event: AnyEvent) -> None:
-        """Nothing: everything is in the graph."""
 
     def run(self, now_ns: int) -> None:
         """Cluster anew where an edge changed."""

@@ -30,7 +30,6 @@ from alphaloop.core.settings import Settings
 from alphaloop.markets.pumpfun.books.graph import Edge, GraphBook, ends
 from alphaloop.markets.pumpfun.books.stateful import StatefulBook
 from alphaloop.markets.pumpfun.books.wallets import WalletBook
-from alphaloop.markets.pumpfun.events import AnyEvent
 
 EXACT, DELAYED, MUTUAL = "exact", "delayed", "mutual"
 
@@ -104,14 +103,11 @@ class CopyBook(StatefulBook[CopyState]):
 
     def is_copy_trader(self, number: int) -> bool:
         """Say whether a wallet follows another one."""
-        return any(pair.kind != MUTUAL for pair in self.pairs(number))
+        return number in self.state.keys and any(pair.kind != MUTUAL for pair in self.pairs(number))
 
     def weight(self, number: int) -> float:
         """Weight of a wallet's signals, in (0, 1]."""
         return min((self._weights[pair.kind] for pair in self.pairs(number)), default=1.0)
-
-    def update(self, event: AnyEvent) -> None:
-        """Nothing: everything is in the graph."""
 
     def run(self, now_ns: int) -> None:
         """Judge the pairs that changed."""

@@ -128,16 +128,17 @@ class DiscoveryBook(StatefulBook[DiscoveryState]):
 
     def _beside(self, step: Step) -> None:
         since = step.known_ns - self._beside_ns
-        tracked = self.is_tracked(step.wallet.address)
-        for entrance in reversed(step.coin.entrances[:-1]):
+        tracked, wallets = self.state.tracked, self._wallets.state.wallets
+        leads = step.wallet.address in tracked
+        for entrance in islice(reversed(step.coin.entrances), 1, None):
             if entrance.known_ns < since:
                 break
-            other = self._wallets.get(entrance.number)
+            other = wallets.get(entrance.number)
             if other is None:
                 continue
-            if tracked:
+            if leads:
                 self._candidate(other.address, step.known_ns)
-            elif self.is_tracked(other.address):
+            elif other.address in tracked:
                 self._candidate(step.wallet.address, step.known_ns)
                 break
 

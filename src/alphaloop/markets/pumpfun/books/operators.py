@@ -19,6 +19,7 @@ many signs within that memory.
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import ClassVar
 
 import msgspec
@@ -109,7 +110,7 @@ class OperatorBook(StatefulBook[OperatorState]):
 
     def _look(self, step: Step, slot: int, lamports: int) -> None:
         number, same = step.wallet.number, self.settings.same_size
-        for entrance in reversed(step.coin.entrances[:-1]):
+        for entrance in islice(reversed(step.coin.entrances), 1, None):
             if entrance.slot != slot:
                 break
             larger = max(lamports, entrance.lamports)

@@ -65,11 +65,12 @@ class Position(msgspec.Struct, array_like=True, gc=False):
         int
             Realised profit in lamports: the part of `proceeds` that belongs to units seen bought, minus their cost.
         """
-        wanted = min(units, self.left)
+        left = self.left if self.later else self.units
+        wanted = units if units < left else left
         matched = proceeds if wanted == units else proceeds * wanted // units
         rest, cost = wanted, 0
         while rest:
-            taken = min(rest, self.units)
+            taken = rest if rest < self.units else self.units
             share = self.cost if taken == self.units else self.cost * taken // self.units
             self.units -= taken
             self.cost -= share

@@ -7,6 +7,8 @@ from typing import ClassVar, Generic, TypeVar
 import msgspec
 
 from alphaloop.core.errors import StateError
+from alphaloop.markets.pumpfun.books.book import Book
+from alphaloop.markets.pumpfun.events import AnyEvent
 
 State = TypeVar("State", bound=msgspec.Struct)
 
@@ -27,6 +29,9 @@ class StatefulBook(Generic[State]):
 
     def __init__(self) -> None:
         self.state: State = self.form()
+
+    def update(self, event: AnyEvent) -> None:
+        """Take in an event: nothing, for a book that reads other books when its clock runs."""
 
     def save(self) -> bytes:
         """Give the whole state as MessagePack."""
@@ -51,3 +56,9 @@ class StatefulBook(Generic[State]):
 
     def restored(self) -> None:
         """Rebuild what is derived from the state; called after `restore`."""
+
+
+def idle(book: Book) -> bool:
+    """Whether events mean nothing to a book, so that they need not be fed to it."""
+    fed: object = type(book).update
+    return fed is StatefulBook.update

@@ -148,9 +148,12 @@ class TokenState(msgspec.Struct, array_like=True, gc=False):
 
     def flow(self, now_ns: int) -> Flow:
         """Read the windows that end at `now_ns`, which is not before the newest trade; changes nothing."""
-        window = self.window
-        at, buys, sells, net = _leaving(window, self.short_from, now_ns - SHORT_NS)
-        _, old_buys, old_sells, _ = _leaving(window, self.long_from, now_ns - LONG_NS)
+        window, at, oldest = self.window, self.short_from, self.long_from
+        buys = sells = net = old_buys = old_sells = 0
+        if at < len(window) and window[at][0] <= now_ns - SHORT_NS:
+            at, buys, sells, net = _leaving(window, at, now_ns - SHORT_NS)
+        if oldest < len(window) and window[oldest][0] <= now_ns - LONG_NS:
+            _, old_buys, old_sells, _ = _leaving(window, oldest, now_ns - LONG_NS)
         known, price = (window[at][4], window[at][5]) if at < len(window) else (len(self.buyers), self.price)
         return Flow(
             self.buys_60s - buys,
@@ -184,7 +187,8 @@ class TokenState(msgspec.Struct, array_like=True, gc=False):
         """Share of the tokens for sale that are sold, 0 to 1; 1 once the curve is complete."""
         if self.completed_ns:
             return 1.0
-        return min(1.0, max(0.0, 1.0 - self.real_token / self.for_sale))
+        share = 1.0 - self.real_token / self.for_sale
+        return share if 0.0 <= share <= 1.0 else min(1.0, max(0.0, share))
 
     @property
     def market_cap_sol(self) -> float:

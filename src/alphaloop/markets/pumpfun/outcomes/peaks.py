@@ -208,6 +208,11 @@ class PeakBook:
                 self._resolve(place)
         self._due_ns = NEVER_NS
 
+    @property
+    def ready(self) -> bool:
+        """Whether there is anything to drain."""
+        return bool(self._ready)
+
     def drain(self) -> list[Outcome]:
         """Hand out the outcomes that have been settled since the last call, in the order of their settlement."""
         ready, self._ready = self._ready, []
@@ -310,16 +315,20 @@ class PeakBook:
         if not market.token:
             return
         price, known_ns, migrated = market.price, event.known_ns, isinstance(event, Migration)
-        if price <= self._calm_to.get(mint, 0.0) and not market.mayhem and not migrated:
+        always = market.mayhem or migrated
+        if price <= self._calm_to.get(mint, 0.0) and not always:
             return
-        calm_to = math.inf
+        calm_to, positions, settings = math.inf, self._positions, self.settings
         for signal_id in market.followed:
-            position = self._positions[signal_id]
-            if known_ns > position.decided_ns:
+            position = positions[signal_id]
+            calm = position.calm_to
+            if (price > calm or always) and known_ns > position.decided_ns:
                 if migrated:
                     position.exit_high = 0.0
-                position.moved(market, price, known_ns, self.settings)
-            calm_to = min(calm_to, position.calm_to)
+                position.moved(market, price, known_ns, settings)
+                calm = position.calm_to
+            if calm < calm_to:
+                calm_to = calm
         self._calm_to[mint] = calm_to
 
     def _note_death(self, market: Market, now_ns: int) -> None:

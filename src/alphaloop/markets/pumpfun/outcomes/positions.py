@@ -67,7 +67,7 @@ class Position(msgspec.Struct):
     @property
     def calm_to(self) -> float:
         """The highest price after an event that changes nothing here, where the reserves' product is a constant."""
-        return min(self.high, self.exit_high) if self.tokens else self.high
+        return self.exit_high if self.tokens and self.exit_high < self.high else self.high
 
     def look(self, market: Market, price: float, settings: OutcomeSettings) -> None:
         """Quote a sale of the whole entry."""
