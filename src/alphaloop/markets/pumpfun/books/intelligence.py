@@ -226,24 +226,25 @@ class Intelligence:
         `known_buyer_pct` counts those with `KNOWN_ENTRIES` coins, `fresh_wallet_pct` those with no other coin than one;
         `alpha_weighted_sol` is the sum of SOL times alpha / 100 over those with an alpha, 0 where nobody has one.
         """
-        found = [(self.wallets.find(address), address, sol) for address, sol in buyers]
+        find, tracked = self.wallets.find, self.discovery.tracked
+        found = [(find(address), address, sol) for address, sol in buyers]
         numbers = [wallet.number for wallet, _, _ in found if wallet]
         alphas = [(self.alpha.alpha(wallet.number), sol) for wallet, _, sol in found if wallet]
         scored = [(alpha, sol) for alpha, sol in alphas if alpha == alpha]
         entries = [wallet.entries if wallet else 0 for wallet, _, _ in found]
         size = len(found)
         return {
-            "known_buyer_pct": ratio(sum(n >= KNOWN_ENTRIES for n in entries), size),
-            "tracked_buyers": float(sum(self.is_tracked(address) for _, address, _ in found)),
+            "known_buyer_pct": ratio(sum([n >= KNOWN_ENTRIES for n in entries]), size),
+            "tracked_buyers": float(sum([address in tracked for _, address, _ in found])),
             "avg_alpha": _mean([alpha for alpha, _ in scored]),
             "max_alpha": max((alpha for alpha, _ in scored), default=math.nan),
             "alpha_weighted_sol": float(sum(sol * alpha / 100.0 for alpha, sol in scored)) if size else math.nan,
             "avg_graduation_rate": _mean([graduation_rate(wallet) for wallet, _, _ in found]),
             "avg_win_rate": _mean([win_rate(wallet) for wallet, _, _ in found]),
             "pct_alpha_over_70": ratio(sum(alpha > HIGH_ALPHA for alpha, _ in scored), size),
-            "bot_buyer_pct": ratio(sum(self.bots.is_bot(n) for n in numbers), size),
-            "copy_trader_pct": ratio(sum(self.copying.is_copy_trader(n) for n in numbers), size),
-            "fresh_wallet_pct": ratio(sum(n <= 1 for n in entries), size),
+            "bot_buyer_pct": ratio(sum(map(self.bots.is_bot, numbers)), size),
+            "copy_trader_pct": ratio(sum(map(self.copying.is_copy_trader, numbers)), size),
+            "fresh_wallet_pct": ratio(sum([n <= 1 for n in entries]), size),
         }
 
 

@@ -129,7 +129,7 @@ class AntiEmitter:
         return {"bots": f"{share:.0%} of {len(buyers)} recent buyers are bots, above {self.settings.bot_share:.0%}"}
 
     def _smart_selling(self, mint: str, now_ns: int) -> dict[str, str]:
-        token, is_tracked = self.shelf.tokens.get(mint), self.shelf.intelligence.is_tracked
+        token, tracked = self.shelf.tokens.get(mint), self.shelf.intelligence.discovery.tracked
         if token is None:
             return {}
         window_s = self.settings.flow_window_s
@@ -137,7 +137,7 @@ class AntiEmitter:
         tracked_net = other_net = 0
         for _, is_buy, lamports, wallet, *_ in token.since(now_ns - window_s * NS_PER_S):
             signed = lamports if is_buy else -lamports
-            if is_tracked(wallet):
+            if wallet in tracked:
                 tracked_net += signed
                 if not is_buy:
                     sellers[wallet] = None

@@ -18,7 +18,11 @@ BIG_BUY: Final = LAMPORTS_PER_SOL
 SMALL_BUY: Final = LAMPORTS_PER_SOL // 20
 BUCKET_NS: Final = 5 * NS_PER_S
 RECENT_NS: Final = 20 * NS_PER_S
-PARTS_S: Final = ((0, 10), (10, 30), (30, 60))
+PARTS_NS: Final = tuple(
+    (f"buys_{first}_{last}s", f"sol_{first}_{last}s", first * NS_PER_S, last * NS_PER_S)
+    for first, last in ((0, 10), (10, 30), (30, 60))
+)
+RETURNS_NS: Final = tuple((f"ret_{end}s", end * NS_PER_S) for end in (60, 10, 30))
 UNKNOWN: Final = math.nan
 
 
@@ -114,11 +118,11 @@ def window_features(window: Window, now_ns: int) -> dict[str, float]:
 
 
 def _flow(buys: Sequence[Tick], sells: Sequence[Tick]) -> dict[str, float]:
-    sizes = sorted(tick.sol for tick in buys)
-    count, sol_in, sol_out = len(sizes), sum(sizes), sum(tick.sol for tick in sells)
+    sizes = sorted([tick.sol for tick in buys])
+    count, sol_in, sol_out = len(sizes), sum(sizes), sum([tick.sol for tick in sells])
     trades, volume = count + len(sells), sol_in + sol_out
     mean = sol_in / count if count else UNKNOWN
-    variance = sum((size - mean) ** 2 for size in sizes) / count if count else UNKNOWN
+    variance = sum([(size - mean) ** 2 for size in sizes]) / count if count else UNKNOWN
     return {
         "n_trades": float(trades),
         "n_buys": float(count),
@@ -132,36 +136,36 @@ def _flow(buys: Sequence[Tick], sells: Sequence[Tick]) -> dict[str, float]:
         "median_buy_sol": _sol((sizes[(count - 1) // 2] + sizes[count // 2]) / 2) if count else UNKNOWN,
         "max_buy_sol": _sol(sizes[-1]) if count else UNKNOWN,
         "std_buy_sol": _sol(math.sqrt(variance)) if count else UNKNOWN,
-        "n_buys_over_1sol": float(sum(size > BIG_BUY for size in sizes)),
-        "pct_buys_under_0p05sol": sum(size < SMALL_BUY for size in sizes) / count if count else UNKNOWN,
+        "n_buys_over_1sol": float(sum([size > BIG_BUY for size in sizes])),
+        "pct_buys_under_0p05sol": sum([size < SMALL_BUY for size in sizes]) / count if count else UNKNOWN,
     }
 
 
 def _timing(ticks: Sequence[Tick], buys: Sequence[Tick], age_ns: int) -> dict[str, float]:
     found = {"first_buy_delay_s": buys[0].at_ns / NS_PER_S if buys else UNKNOWN}
-    counts = {}
-    for first, last in PARTS_S:
-        part = [tick.sol for tick in buys if first * NS_PER_S <= tick.at_ns < last * NS_PER_S]
-        over = age_ns >= last * NS_PER_S
-        counts[first] = len(part)
-        found[f"buys_{first}_{last}s"] = float(len(part)) if over else UNKNOWN
-        found[f"sol_{first}_{last}s"] = _sol(sum(part)) if over else UNKNOWN
-    over = age_ns >= PARTS_S[-1][1] * NS_PER_S
-    late, early = counts[30], counts[0] + counts[10]
+    counts, over = [], False
+    for buys_name, sol_name, first_ns, last_ns in PARTS_NS:
+        part = [tick.sol for tick in buys if first_ns <= tick.at_ns < last_ns]
+        over = age_ns >= last_ns
+        counts.append(len(part))
+        found[buys_name] = float(len(part)) if over else UNKNOWN
+        found[sol_name] = _sol(sum(part)) if over else UNKNOWN
+    late, early = counts[2], counts[0] + counts[1]
     found["acceleration"] = (late - early) / (late + early) if over and late + early else UNKNOWN
-    moments = [0, *(tick.at_ns for tick in ticks), age_ns]
-    found["max_gap_s"] = max(later - earlier for earlier, later in pairwise(moments)) / NS_PER_S
+    moments = [0, *[tick.at_ns for tick in ticks], age_ns]
+    found["max_gap_s"] = max([later - earlier for earlier, later in pairwise(moments)]) / NS_PER_S
     return found
 
 
 def _prices(window: Window, age_ns: int) -> dict[str, float]:
-    start, highest = window.start_price, max([window.start_price, *(tick.price for tick in window.ticks)])
+    prices = [window.start_price, *[tick.price for tick in window.ticks]]
+    start, highest, logs = window.start_price, max(prices), [math.log(price) for price in prices]
     return {
-        **{f"ret_{end}s": _return_at(window, end * NS_PER_S, age_ns) for end in (60, 10, 30)},
+        **{name: _return_at(window, end_ns, age_ns) for name, end_ns in RETURNS_NS},
         "max_multiple": highest / start,
         "drawdown_from_peak": 1.0 - window.price / highest,
-        "price_slope": _slope(window.ticks),
-        "price_volatility": _volatility(window),
+        "price_slope": _slope(window.ticks, logs[1:]),
+        "price_volatility": _volatility(logs),
         "real_sol": _sol(window.real_sol),
         "market_cap_sol": window.price * (window.supply / UNITS_PER_TOKEN) if window.supply else UNKNOWN,
     }
@@ -170,54 +174,59 @@ def _prices(window: Window, age_ns: int) -> dict[str, float]:
 def _return_at(window: Window, end_ns: int, age_ns: int) -> float:
     if age_ns < end_ns:
         return UNKNOWN
-    price = next((tick.price for tick in reversed(window.ticks) if tick.at_ns < end_ns), window.start_price)
+    price = window.start_price
+    for tick in reversed(window.ticks):
+        if tick.at_ns < end_ns:
+            price = tick.price
+            break
     return price / window.start_price - 1.0
 
 
-def _slope(ticks: Sequence[Tick]) -> float:
+def _slope(ticks: Sequence[Tick], logs: Sequence[float]) -> float:
     """Least squares slope of log price over minutes; at least two trades at different times."""
     if len(ticks) < 2:
         return UNKNOWN
     times = [tick.at_ns / (60 * NS_PER_S) for tick in ticks]
-    logs = [math.log(tick.price) for tick in ticks]
     time, log = sum(times) / len(times), sum(logs) / len(logs)
-    spread = sum((t - time) ** 2 for t in times)
-    return sum((t - time) * (p - log) for t, p in zip(times, logs, strict=True)) / spread if spread else UNKNOWN
+    spread = sum([(t - time) ** 2 for t in times])
+    return sum([(t - time) * (p - log) for t, p in zip(times, logs, strict=True)]) / spread if spread else UNKNOWN
 
 
-def _volatility(window: Window) -> float:
+def _volatility(logs: Sequence[float]) -> float:
     """Standard deviation of log returns from trade to trade, the creation's price first; at least two returns."""
-    logs = [math.log(window.start_price), *(math.log(tick.price) for tick in window.ticks)]
     returns = [later - earlier for earlier, later in pairwise(logs)]
     if len(returns) < 2:
         return UNKNOWN
     mean = sum(returns) / len(returns)
-    return math.sqrt(sum((value - mean) ** 2 for value in returns) / len(returns))
+    return math.sqrt(sum([(value - mean) ** 2 for value in returns]) / len(returns))
 
 
 def _concentration(window: Window, sells: Sequence[Tick], age_ns: int) -> dict[str, float]:
     spent = window.buyers
-    times: dict[str, int] = defaultdict(int)
+    times: dict[str, int] = {}
     first: dict[str, int] = {}
-    held: dict[str, int] = defaultdict(int)
+    held: dict[str, int] = {}
     for tick in window.ticks:
-        held[tick.wallet] += tick.tokens if tick.is_buy else -tick.tokens
+        wallet = tick.wallet
         if tick.is_buy:
-            times[tick.wallet] += 1
-            first.setdefault(tick.wallet, tick.at_ns)
+            held[wallet] = held.get(wallet, 0) + tick.tokens
+            times[wallet] = times.get(wallet, 0) + 1
+            first.setdefault(wallet, tick.at_ns)
+        else:
+            held[wallet] = held.get(wallet, 0) - tick.tokens
     sellers = {tick.wallet for tick in sells}
     count, total = len(spent), sum(spent.values())
-    shares = sorted((value / total for value in spent.values()), reverse=True) if total else []
+    shares = sorted([value / total for value in spent.values()], reverse=True) if total else []
     return {
         "unique_buyers": float(count),
         "unique_sellers": float(len(sellers)),
-        "repeat_buyer_pct": sum(n > 1 for n in times.values()) / count if count else UNKNOWN,
+        "repeat_buyer_pct": sum([n > 1 for n in times.values()]) / count if count else UNKNOWN,
         "top1_buyer_share": shares[0] if shares else UNKNOWN,
         "top3_buyer_share": sum(shares[:3]) if shares else UNKNOWN,
-        "buyer_hhi": sum(share * share for share in shares) if shares else UNKNOWN,
-        "holder_retention": sum(held[wallet] > 0 for wallet in spent) / count if count else UNKNOWN,
-        "pct_buyers_sold": sum(wallet in sellers for wallet in spent) / count if count else UNKNOWN,
-        "new_buyers_last_20s": float(sum(at >= age_ns - RECENT_NS for at in first.values())),
+        "buyer_hhi": sum([share * share for share in shares]) if shares else UNKNOWN,
+        "holder_retention": sum([held[wallet] > 0 for wallet in spent]) / count if count else UNKNOWN,
+        "pct_buyers_sold": sum([wallet in sellers for wallet in spent]) / count if count else UNKNOWN,
+        "new_buyers_last_20s": float(sum([at >= age_ns - RECENT_NS for at in first.values()])),
     }
 
 
@@ -244,9 +253,9 @@ def _metadata(window: Window) -> dict[str, float]:
 
 
 def _fullest_bucket(buys: Sequence[Tick]) -> int:
-    buckets: dict[int, dict[str, None]] = defaultdict(dict)
+    buckets: dict[int, set[str]] = defaultdict(set)
     for tick in buys:
-        buckets[tick.at_ns // BUCKET_NS][tick.wallet] = None
+        buckets[tick.at_ns // BUCKET_NS].add(tick.wallet)
     return max(map(len, buckets.values()), default=0)
 
 
