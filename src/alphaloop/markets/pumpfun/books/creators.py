@@ -116,6 +116,8 @@ class CreatorBook(StatefulBook[CreatorState]):
         self.state.agenda = Agenda(self.settings.every_s)
         self.state.creator_agenda = Agenda(self.settings.every_s)
         self._wallets, self._bots = wallets, bots
+        self._insider_slots = self.settings.insider_slots
+        self._rug_within_ns = self.settings.rug_within_s * NS_PER_S
         self._weights: dict[str, float] = self.settings.weights.model_dump()
 
     @property
@@ -211,14 +213,15 @@ class CreatorBook(StatefulBook[CreatorState]):
         if launch.judged:
             creator.take_back(launch)
         launch.seen_ns = now
-        launch.price = step.coin.price
-        launch.peak = max(launch.peak, launch.price)
+        launch.price = price = step.coin.price
+        if price > launch.peak:
+            launch.peak = price
         if step.entry:
             creator.buyers += 1
             creator.bot_buyers += self._bots.is_bot(step.wallet.number)
-        if event.is_buy and event.slot <= launch.slot + self.settings.insider_slots:
+        if event.is_buy and event.slot <= launch.slot + self._insider_slots:
             launch.insiders[event.wallet] = None
-        if event.wallet in launch.insiders and now - launch.created_ns <= self.settings.rug_within_s * NS_PER_S:
+        if event.wallet in launch.insiders and now - launch.created_ns <= self._rug_within_ns:
             if event.is_buy:
                 creator.insider_share += launch.insider_buy(event.token_amount)
             else:

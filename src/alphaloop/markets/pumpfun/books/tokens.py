@@ -184,9 +184,10 @@ class TokenBook(StatefulBook[TokenBookState]):
         state = self.get(mint)
         found: dict[str, int] = {}
         if state is not None:
+            get = found.get
             for _, is_buy, lamports, wallet, _, _ in state.since(now_ns - to_ns(seconds)):
                 if is_buy:
-                    found[wallet] = found.get(wallet, 0) + lamports
+                    found[wallet] = get(wallet, 0) + lamports
         return found
 
     def features(self, mint: str, now_ns: int) -> dict[str, float]:

@@ -139,8 +139,9 @@ def sale_proceeds(token_side: int, sol_side: int, tokens: int, fees: Fees) -> in
     `tokens` is above 0 and the curve is open; `token_side` and `sol_side` are its virtual reserves.
     """
     net = tokens * sol_side // (token_side + tokens)
-    fee, creator_fee, cashback = _charges(net, fees)
-    return max(net - fee - creator_fee - cashback, 0)
+    less = -net  # rounding down what is negative rounds each charge up
+    charges = less * fees.protocol_bps // BPS_BASE + less * fees.creator_bps // BPS_BASE
+    return max(net + charges + less * fees.cashback_bps // BPS_BASE, 0)
 
 
 def curve_cost(reserves: Reserves, tokens: int) -> int:

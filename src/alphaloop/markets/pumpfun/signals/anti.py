@@ -135,7 +135,10 @@ class AntiEmitter:
         window_s = self.settings.flow_window_s
         sellers: dict[str, None] = {}
         tracked_net = other_net = 0
-        for _, is_buy, lamports, wallet, *_ in token.since(now_ns - window_s * NS_PER_S):
+        marks = token.since(now_ns - window_s * NS_PER_S)
+        if tracked.keys().isdisjoint([mark[3] for mark in marks]):
+            return {}
+        for _, is_buy, lamports, wallet, _, _ in marks:
             signed = lamports if is_buy else -lamports
             if wallet in tracked:
                 tracked_net += signed

@@ -19,6 +19,7 @@ from alphaloop.markets.pumpfun.books.roster import Wallet
 from alphaloop.markets.pumpfun.emissions import BOTS_SET, TRACKED_SET, Emission, Member, Row
 
 POINT: Final = ("wallet_graduation_rate", "wallet_avg_buy_rank", "wallet_trades_at")
+KEPT: Final = (*POINT, *BEHAVIOUR)
 
 
 class Told(msgspec.Struct):
@@ -50,26 +51,26 @@ class Dossiers:
 
     def _wallets(self, now_ns: int) -> None:
         for wallet in self._found(self.intelligence.alpha.fresh):
-            self.out.append(Row("wallets", self._wallet(wallet, now_ns)))
             values = self.intelligence.wallet(wallet.address, now_ns)
-            kept = {name: _known(values[name]) for name in (*POINT, *BEHAVIOUR)}
+            self.out.append(Row("wallets", self._wallet(wallet, values, now_ns)))
+            kept = {name: _known(values[name]) for name in KEPT}
             self.out.append(Row("wallet_features", {"wallet": wallet.address, "known_ns": now_ns, **kept}))
             if wallet.results is not None:
                 self.out.append(Row("wallet_pnl", _profits(wallet, wallet.results, now_ns)))
 
-    def _wallet(self, wallet: Wallet, now_ns: int) -> dict[str, Any]:
+    def _wallet(self, wallet: Wallet, values: Mapping[str, float], now_ns: int) -> dict[str, Any]:
         books, address = self.intelligence, wallet.address
-        tracked, classes = books.discovery.tracked.get(address), books.classes(address)
+        tracked = books.discovery.tracked.get(address)
         return {
             "wallet": address,
             "is_active": tracked is not None,
             "source": tracked.source if tracked is not None else None,
             "known_ns": now_ns,
             "last_ns": wallet.seen_ns,
-            "alpha_score": _known(books.alpha_of(address)),
-            "alpha_confidence": _known(classes["alpha_confidence"]),
-            "is_bot": bool(classes["is_bot"]),
-            "is_copy_trader": bool(classes["is_copy_trader"]),
+            "alpha_score": _known(values["alpha_score"]),
+            "alpha_confidence": _known(values["alpha_confidence"]),
+            "is_bot": bool(values["is_bot"]),
+            "is_copy_trader": bool(values["is_copy_trader"]),
             "operator": books.operator(address),
         }
 
@@ -84,7 +85,8 @@ class Dossiers:
         for address in (*joined, *left):
             wallet = self.intelligence.wallets.find(address)
             if wallet is not None:
-                self.out.append(Row("wallets", self._wallet(wallet, now_ns)))
+                values = self.intelligence.wallet(address, now_ns)
+                self.out.append(Row("wallets", self._wallet(wallet, values, now_ns)))
 
     def _bots(self, now_ns: int) -> None:
         verdicts, told = self.intelligence.bots.state.until_ns, self._told.bots
