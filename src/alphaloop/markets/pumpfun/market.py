@@ -12,8 +12,8 @@ For each event, in this order:
 Coins that are not priced in SOL, and trades with impossible reserves, reach no book; they are counted.
 
 An event that is known long after it happened proves that the recorder was blind to its token in between. Before
-anything else is done with it, the token's outcomes that this time reaches into become missing: what was not seen is not
-a miss. The proof is in the recording itself, so a replay comes to the same.
+any book takes it in, the token's outcomes that this time reaches into become missing: what was not seen is not a miss.
+The proof is in the recording itself, so a replay comes to the same.
 """
 
 from __future__ import annotations
@@ -134,11 +134,12 @@ class PumpMarket:
         known_ns = event.known_ns
         if known_ns <= self.known_ns or known_ns < self._clock_ns:
             self._refuse(event)
-        if known_ns - event.event_ns > self._late_ns:
-            self.counts.late += 1
-            self._peaks.late(event)
         if known_ns >= self._due_ns:
             self._fire(known_ns)
+        if known_ns - event.event_ns > self._late_ns:
+            # After the timers: a window that they end is followed from then on, whether they fired now or long ago.
+            self.counts.late += 1
+            self._peaks.late(event)
         if not self.counts.events:
             self._start(known_ns)
         self.known_ns = known_ns

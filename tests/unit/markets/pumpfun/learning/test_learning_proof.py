@@ -48,8 +48,8 @@ def collect(folder: Path, settings: SimulationSettings, *, by_hand: bool = False
     return folder
 
 
-def train(name: str, data: Path):
-    recipe = load_recipe(find_recipe(name), PLAIN, recipe_kind)
+def train(name: str, data: Path, *terms: str):
+    recipe = load_recipe(find_recipe(name), [*PLAIN, *terms], recipe_kind)
     return run_training(recipe, data, out=data / "runs" / name, registry=data / "models")
 
 
@@ -61,12 +61,12 @@ def planted(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def empty(tmp_path_factory):
-    """Four days of the same market with every planted link cut."""
-    settings = SimulationSettings.small(days=4.0, skill=0.0)
+    """Six days of the same market with every planted link cut."""
+    settings = SimulationSettings.small(days=6.0, skill=0.0)
     return collect(tmp_path_factory.mktemp("empty") / "tables", settings, by_hand=True)
 
 
-@pytest.mark.parametrize("name", ["reach_3x_30m", "reach_2x_10m", "genesis_2x_1h"])
+@pytest.mark.parametrize("name", ["reach_2x_1h", "reach_3x_30m", "reach_2x_10m", "genesis_2x_1h"])
 def test_what_was_planted_is_found(planted, name):
     run = train(name, planted)
     test = run.trained.scores["test"]
@@ -82,15 +82,16 @@ def test_a_stated_probability_is_the_share_that_comes(planted):
     assert sum(each.kept for each in above) >= len(above) - 1
 
 
-@pytest.mark.parametrize("name", ["reach_2x_10m", "reach_3x_30m"])
+@pytest.mark.parametrize("name", ["reach_2x_1h", "reach_2x_10m", "reach_3x_30m"])
 def test_without_skill_nothing_is_found(empty, name):
-    """The base rate lies inside the interval of PR-AUC, and chance inside that of ROC-AUC.
+    """PR-AUC is the base rate, within its interval and within a third of it.
 
+    ROC-AUC may lie a little above a half: how deep a curve is, and how fast, is known, and tells of costs and deadlines.
     Launch models are not asked: that holders have left already shows in the first minute without any skill.
     """
-    test = train(name, empty).trained.scores["test"]
+    test = train(name, empty, "split.fractions=[0.45, 0.1, 0.1, 0.35]").trained.scores["test"]
     base = test["base_rate"]["value"]
     low, high = test["pr_auc"]["interval"]
     assert low < base < high
-    assert test["pr_auc"]["value"] < 1.4 * base
-    assert test["roc_auc"]["interval"][0] < 0.5
+    assert test["pr_auc"]["value"] < 4 / 3 * base
+    assert test["roc_auc"]["value"] < 0.6
