@@ -86,8 +86,8 @@ def test_a_stated_probability_is_the_share_that_comes(planted):
 def test_without_skill_nothing_is_found(empty, name):
     """PR-AUC is the base rate, within its interval and within a third of it.
 
-    ROC-AUC may lie a little above a half: how deep a curve is, and how fast, is known, and tells of costs and deadlines.
-    Launch models are not asked: that holders have left already shows in the first minute without any skill.
+    ROC-AUC may lie a little above a half: how deep a curve is, and how fast, tells of costs and deadlines. Launch
+    models are not asked: that holders have left already shows in the first minute without any skill.
     """
     test = train(name, empty, "split.fractions=[0.45, 0.1, 0.1, 0.35]").trained.scores["test"]
     base = test["base_rate"]["value"]
