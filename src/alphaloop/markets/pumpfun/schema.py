@@ -242,6 +242,7 @@ ALPHA_DECAY = TableSpec(
     key=("wallet",),
 )
 
+# `operator` is the first of the operator's wallets; a wallet that stands alone again is its own, for no `reasons`.
 OPERATORS = TableSpec(
     "operators",
     (*_text("wallet operator"), *_int("known_ns"), *_json("reasons?")),
@@ -257,6 +258,7 @@ PIPELINE_STATS = TableSpec(
     indexes=(("known_ns",),),
 )
 
+# Nothing of the collector writes it: the monitor does, once a model's outcomes have matured.
 MODEL_METRICS = TableSpec(
     "model_metrics",
     (*_text("model model_id metric"), *_int("known_ns"), *_float("value?"), *_json("details?")),

@@ -20,7 +20,7 @@ many signs within that memory.
 from __future__ import annotations
 
 from itertools import islice
-from typing import ClassVar
+from typing import ClassVar, Final
 
 import msgspec
 from pydantic import Field
@@ -32,6 +32,9 @@ from alphaloop.markets.pumpfun.books.roster import Step, Wallet
 from alphaloop.markets.pumpfun.books.stateful import StatefulBook
 from alphaloop.markets.pumpfun.books.wallets import WalletBook
 from alphaloop.markets.pumpfun.events import AnyEvent, Trade
+
+TWINS: Final = "twins"
+HOUSE: Final = "house"
 
 
 class OperatorSettings(Settings):
@@ -63,6 +66,10 @@ class OperatorState(msgspec.Struct):
         The wallet that last came to each creator's house.
     operator_of, wallets : dict
         The operator of a wallet, which is its first wallet's number, and the wallets of an operator.
+    reasons : dict of int to list
+        Signs that linked a wallet, in the order in which they came.
+    touched, fresh : dict, list
+        Numbers of the wallets whose operator or reasons changed since the last round, and before it.
     """
 
     twins: dict[int, int] = {}
@@ -74,6 +81,9 @@ class OperatorState(msgspec.Struct):
     turned_ns: int = 0
     operator_of: dict[int, int] = {}
     wallets: dict[int, list[int]] = {}
+    reasons: dict[int, list[str]] = {}
+    touched: dict[int, None] = {}
+    fresh: list[int] = []
 
 
 class OperatorBook(StatefulBook[OperatorState]):
@@ -100,6 +110,15 @@ class OperatorBook(StatefulBook[OperatorState]):
     def wallets(self, operator: int) -> list[int]:
         """Numbers of an operator's wallets, rising."""
         return self.state.wallets.get(operator, [])
+
+    def reasons(self, number: int) -> list[str]:
+        """Signs that linked a wallet: `TWINS`, `HOUSE`, both, or none for one that is linked to no other."""
+        return self.state.reasons.get(number, [])
+
+    @property
+    def fresh(self) -> list[int]:
+        """Numbers of the wallets whose operator or reasons changed between the last two rounds."""
+        return self.state.fresh
 
     def update(self, event: AnyEvent) -> None:
         """Take in an event; only entries matter."""
@@ -141,7 +160,7 @@ class OperatorBook(StatefulBook[OperatorState]):
         entries = min(first.entries, second.entries)
         if signs >= self.settings.min_signs and signs >= self.settings.twin_share * entries:
             state.twins.pop(key, None)
-            self._join(one, other)
+            self._join(one, other, TWINS)
         else:
             state.twins[key] = signs
 
@@ -159,7 +178,7 @@ class OperatorBook(StatefulBook[OperatorState]):
         owner = self._wallets.find(creator)
         for other in (owner.number if owner else None, door):
             if other is not None and other != number:
-                self._join(number, other)
+                self._join(number, other, HOUSE)
         state.doors[creator] = number
 
     def _count(self, signs_before: int, now_ns: int) -> None:
@@ -170,7 +189,7 @@ class OperatorBook(StatefulBook[OperatorState]):
             self._turn(now_ns)
         self.state.signs += 1
 
-    def _join(self, one: int, other: int) -> None:
+    def _join(self, one: int, other: int, reason: str) -> None:
         state = self.state
         groups = [state.operator_of.get(number, number) for number in (one, other)]
         members = sorted({m: None for group in groups for m in state.wallets.get(group, [group])})
@@ -178,11 +197,18 @@ class OperatorBook(StatefulBook[OperatorState]):
             return
         for group in groups:
             state.wallets.pop(group, None)
+        for number in (one, other):
+            reasons = state.reasons.setdefault(number, [])
+            if reason not in reasons:
+                reasons.append(reason)
+                state.touched[number] = None
         self._found(members)
 
     def _found(self, members: list[int]) -> None:
-        self.state.wallets[members[0]] = members
-        self.state.operator_of.update(dict.fromkeys(members, members[0]))
+        operator_of, first = self.state.operator_of, members[0]
+        self.state.touched.update(dict.fromkeys(member for member in members if operator_of.get(member) != first))
+        self.state.wallets[first] = members
+        operator_of.update(dict.fromkeys(members, first))
 
     def _turn(self, now_ns: int) -> None:
         state = self.state
@@ -192,17 +218,24 @@ class OperatorBook(StatefulBook[OperatorState]):
         state.doors = {creator: number for creator, number in state.doors.items() if number in state.operator_of}
 
     def run(self, now_ns: int) -> None:
-        """Turn the memory over and leave out the wallets that were forgotten."""
+        """Turn the memory over, leave out the wallets that were forgotten, and say whose operator changed."""
         if now_ns - self.state.turned_ns >= self.settings.turn_s * NS_PER_S:
             self._turn(now_ns)
         for number in self._wallets.take_forgotten(self.name):
             operator = self.state.operator_of.get(number)
             if operator is not None:
                 self._leave(number, operator)
+        self.state.fresh, self.state.touched = list(self.state.touched), {}
 
     def _leave(self, number: int, operator: int) -> None:
-        members = [member for member in self.state.wallets.pop(operator) if member != number]
-        for member in (number, *members):
-            del self.state.operator_of[member]
+        state = self.state
+        members = [member for member in state.wallets.pop(operator) if member != number]
+        del state.operator_of[number]
+        state.reasons.pop(number, None)
         if len(members) > 1:
             self._found(members)
+            return
+        for member in members:
+            del state.operator_of[member]
+            state.reasons.pop(member, None)
+            state.touched[member] = None

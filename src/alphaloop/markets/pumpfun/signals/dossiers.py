@@ -46,6 +46,7 @@ class Dossiers:
             books.creators.name: self._creators,
             books.clusters.name: self._clusters,
             books.copying.name: self._copying,
+            books.operators.name: self._operators,
             books.decay.name: self._decay,
         }
 
@@ -142,6 +143,17 @@ class Dossiers:
                 "weight": book.weight(pair.follower),
             }
             self.out.append(Row("copy_pairs", row))
+
+    def _operators(self, now_ns: int) -> None:
+        book = self.intelligence.operators
+        for wallet in self._found(book.fresh):
+            row = {
+                "wallet": wallet.address,
+                "operator": self.intelligence.operator(wallet.address) or wallet.address,
+                "known_ns": now_ns,
+                "reasons": list(book.reasons(wallet.number)),
+            }
+            self.out.append(Row("operators", row))
 
     def _decay(self, now_ns: int) -> None:
         book = self.intelligence.decay
