@@ -13,6 +13,7 @@ from alphaloop.trading.portfolio.records import (
     Filled,
     Holding,
     Landed,
+    Learnt,
     NotStored,
     Refused,
     Sent,
@@ -205,6 +206,13 @@ class Proving:
             if not trade.quantity:
                 self._close(trade, "the wallet holds none of it, and no sale of ours explains it")
         self.state.touch(trade) if trade.trade_id in self.state.trades else None
+
+    def learnt(self, told: Learnt) -> None:
+        """Use newer facts of an asset's market for further orders."""
+        trade = self.state.by_asset.get(told.asset)
+        if trade is not None:
+            trade.context = told.context
+            self.state.touch(trade)
 
     def adopted(self, told: Adopted) -> None:
         """Take over a holding that no trade explains."""

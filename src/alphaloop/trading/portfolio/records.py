@@ -236,6 +236,13 @@ class Holding(Input, frozen=True, kw_only=True, gc=False):
     quantity: int
 
 
+class Learnt(Input, frozen=True, kw_only=True, gc=False):
+    """The facts of an asset's market were read again; further orders of its trade use them."""
+
+    asset: str
+    context: dict[str, Any]
+
+
 class Balance(Input, frozen=True, kw_only=True, gc=False):
     """What the wallet really holds of money, read while nothing was under way."""
 
@@ -282,6 +289,7 @@ AnyInput: TypeAlias = (
     | Failed
     | Dead
     | Holding
+    | Learnt
     | Balance
     | Adopted
     | Command
