@@ -129,6 +129,8 @@ class PortfolioEngine:
         trade = self.state.by_asset.get(told.asset)
         if trade is None or told.known_ns <= trade.last_ns or not told.price > 0.0:
             return
+        if told.context:
+            trade.context = told.context
         self._leaving.price(trade, told.price, told.known_ns)
         self.state.see()
         self._leaving.look(trade)

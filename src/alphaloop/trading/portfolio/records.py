@@ -88,11 +88,15 @@ class Scored(Input, frozen=True, kw_only=True, gc=False):
 
 
 class Mark(Input, frozen=True, kw_only=True, gc=False):
-    """The price of an asset, known at `known_ns`; an older one than the last is passed over."""
+    """The price of an asset, known at `known_ns`; an older one than the last is passed over.
+
+    `context` are the market's facts with it, for further orders; empty if only the price is known.
+    """
 
     asset: str
     price: float
     known_ns: int
+    context: dict[str, Any] = {}
 
 
 class Warned(Input, frozen=True, kw_only=True, gc=False):

@@ -1,0 +1,1 @@
+"""The trader: scored signals in, journalled decisions and proved transactions out."""
