@@ -1,7 +1,7 @@
 """The accounts that a quote needs: a coin's bonding curve, the program's global settings, the fee tables.
 
 Accounts grow with the program's upgrades, so a decoder never goes by an exact length: bytes that are missing read as
-zero, bytes beyond the last known field are ignored. Integers are little-endian.
+zero, bytes beyond the last known field are ignored.
 """
 
 from __future__ import annotations
@@ -11,9 +11,10 @@ from typing import Final
 import msgspec
 
 from alphaloop.core.errors import DataError
+from alphaloop.markets.pumpfun.curve import account_fields as fields
 from alphaloop.markets.pumpfun.curve.fees import TODAY, Fees, FeeTable, FeeTier, QuoteKind
 from alphaloop.markets.pumpfun.curve.reserves import Reserves
-from alphaloop.markets.pumpfun.wire.keys import ZERO_KEY, to_text
+from alphaloop.markets.pumpfun.wire.keys import ZERO_KEY
 
 CURVE_MARK: Final = bytes.fromhex("17b7f83760d8ac60")
 GLOBAL_MARK: Final = bytes.fromhex("a7e8e8b1c86c727f")
@@ -109,27 +110,27 @@ def read_curve(data: bytes) -> BondingCurve:
     DataError
         If the account is of another kind or ends before `complete`.
     """
-    _check(data, CURVE_MARK, LEAST_CURVE, "bonding curve")
+    fields.check(data, CURVE_MARK, LEAST_CURVE, "bonding curve")
     return BondingCurve(
-        virtual_token_reserves=_u64(data, 8),
-        virtual_quote_reserves=_u64(data, 16),
-        real_token_reserves=_u64(data, 24),
-        real_quote_reserves=_u64(data, 32),
-        token_total_supply=_u64(data, 40),
-        complete=_flag(data, 48),
-        creator=_key(data, 49),
-        is_mayhem_mode=_flag(data, 81),
-        is_cashback_coin=_flag(data, 82),
-        quote_mint=_key(data, 83),
-        creator_fee_bps=_u64(data, 115),
-        can_edit_creator_fee=_flag(data, 123),
-        is_holder_reward=_flag(data, 124),
-        creator_fee=_u64(data, 125),
-        protocol_fees=_u64(data, 133),
+        virtual_token_reserves=fields.u64(data, 8),
+        virtual_quote_reserves=fields.u64(data, 16),
+        real_token_reserves=fields.u64(data, 24),
+        real_quote_reserves=fields.u64(data, 32),
+        token_total_supply=fields.u64(data, 40),
+        complete=fields.flag(data, 48),
+        creator=fields.key(data, 49),
+        is_mayhem_mode=fields.flag(data, 81),
+        is_cashback_coin=fields.flag(data, 82),
+        quote_mint=fields.key(data, 83),
+        creator_fee_bps=fields.u64(data, 115),
+        can_edit_creator_fee=fields.flag(data, 123),
+        is_holder_reward=fields.flag(data, 124),
+        creator_fee=fields.u64(data, 125),
+        protocol_fees=fields.u64(data, 133),
         depth=int.from_bytes(data[141:142], "little"),
-        initial_virtual_quote_reserves=_u64(data, 142),
-        post_complete_base_out=_u64(data, 150),
-        post_complete_quote_in=_u64(data, 158),
+        initial_virtual_quote_reserves=fields.u64(data, 142),
+        post_complete_base_out=fields.u64(data, 150),
+        post_complete_quote_in=fields.u64(data, 158),
     )
 
 
@@ -141,19 +142,24 @@ def read_global(data: bytes) -> Global:
     DataError
         If the account is of another kind or ends before its fee.
     """
-    _check(data, GLOBAL_MARK, LEAST_GLOBAL, "global settings")
-    start = Reserves(virtual_token=_u64(data, 73), virtual_sol=_u64(data, 81), real_token=_u64(data, 89), real_sol=0)
+    fields.check(data, GLOBAL_MARK, LEAST_GLOBAL, "global settings")
+    start = Reserves(
+        virtual_token=fields.u64(data, 73),
+        virtual_sol=fields.u64(data, 81),
+        real_token=fields.u64(data, 89),
+        real_sol=0,
+    )
     return Global(
-        fee_recipients=(_key(data, 41), *_keys(data, 162, 7)),
-        mayhem_fee_recipients=(_key(data, 483), *_keys(data, 516, 7)),
-        buyback_fee_recipients=_keys(data, 741, 8),
+        fee_recipients=(fields.key(data, 41), *fields.keys(data, 162, 7)),
+        mayhem_fee_recipients=(fields.key(data, 483), *fields.keys(data, 516, 7)),
+        buyback_fee_recipients=fields.keys(data, 741, 8),
         start=start,
-        token_total_supply=_u64(data, 97),
-        fee_bps=_u64(data, 105),
-        creator_fee_bps=_u64(data, 154),
-        pool_migration_fee=_u64(data, 146),
-        buyback_bps=_u64(data, 997),
-        max_configurable_creator_fee_bps=_u64(data, 1046),
+        token_total_supply=fields.u64(data, 97),
+        fee_bps=fields.u64(data, 105),
+        creator_fee_bps=fields.u64(data, 154),
+        pool_migration_fee=fields.u64(data, 146),
+        buyback_bps=fields.u64(data, 997),
+        max_configurable_creator_fee_bps=fields.u64(data, 1046),
     )
 
 
@@ -165,12 +171,29 @@ def read_fee_table(data: bytes) -> FeeTable:
     DataError
         If the account is of another kind, or ends inside a table: fees that were read in half would price wrongly.
     """
-    _check(data, FEES_MARK, LEAST_FEES, "fee")
+    fields.check(data, FEES_MARK, LEAST_FEES, "fee")
     flat_fees = _fees(data, 41)
     sol_tiers, end = _tiers(data, LEAST_FEES)
     stable_tiers, end = _tiers(data, end)
     other = _fees(data, end) if len(data) >= end + 24 else flat_fees
     return FeeTable(sol_tiers or (FeeTier(0, flat_fees),), stable_tiers or (FeeTier(0, flat_fees),), other)
+
+
+def read_pool_fee_table(data: bytes) -> FeeTable:
+    """Decode the fee account of the pools' program: what pools of coins priced in SOL are charged.
+
+    The table for SOL is at the same place in accounts of every age; what follows it is not, and is not read.
+
+    Raises
+    ------
+    DataError
+        If the account is of another kind, holds no tier, or ends inside the table.
+    """
+    fields.check(data, FEES_MARK, LEAST_FEES, "fee")
+    tiers, _ = _tiers(data, LEAST_FEES, lp=True)
+    if not tiers:
+        raise DataError("the fee account holds 0 tiers for pools; read it again before trading")
+    return FeeTable(tiers, (), _fees(data, 41, lp=True))
 
 
 def fees_without_account(settings: Global | None) -> Fees:
@@ -181,40 +204,16 @@ def fees_without_account(settings: Global | None) -> Fees:
     return TODAY if settings is None else Fees(settings.fee_bps, TODAY.creator_bps)
 
 
-def _check(data: bytes, mark: bytes, least: int, kind: str) -> None:
-    if data[:8] != mark:
-        raise DataError(
-            f"not a {kind} account: it begins with {data[:8].hex() or 'nothing'}, not {mark.hex()}; check the address"
-        )
-    if len(data) < least:
-        raise DataError(f"the {kind} account has {len(data)} bytes and needs {least}; fetch it again")
-
-
-def _u64(data: bytes, at: int) -> int:
-    return int.from_bytes(data[at : at + 8], "little")
-
-
-def _flag(data: bytes, at: int) -> bool:
-    return any(data[at : at + 1])
-
-
-def _key(data: bytes, at: int) -> str:
-    return to_text(data[at : at + 32].ljust(32, b"\0"))
-
-
-def _keys(data: bytes, at: int, count: int) -> tuple[str, ...]:
-    return tuple(_key(data, at + 32 * i) for i in range(count))
-
-
-def _fees(data: bytes, at: int) -> Fees:
+def _fees(data: bytes, at: int, *, lp: bool = False) -> Fees:
     """Read liquidity providers', protocol's and creator's basis points; the first have no part in a curve."""
-    return Fees(_u64(data, at + 8), _u64(data, at + 16))
+    return Fees(fields.u64(data, at + 8), fields.u64(data, at + 16), lp_bps=fields.u64(data, at) if lp else 0)
 
 
-def _tiers(data: bytes, at: int) -> tuple[tuple[FeeTier, ...], int]:
+def _tiers(data: bytes, at: int, *, lp: bool = False) -> tuple[tuple[FeeTier, ...], int]:
     count = int.from_bytes(data[at : at + 4], "little")
     end = at + 4 + count * TIER_BYTES
     if len(data) < end:
         raise DataError(f"the fee account ends at byte {len(data)} inside a table of {count} tiers; fetch it again")
     starts = range(at + 4, end, TIER_BYTES)
-    return tuple(FeeTier(int.from_bytes(data[i : i + 16], "little"), _fees(data, i + 16)) for i in starts), end
+    tiers = (FeeTier(int.from_bytes(data[i : i + 16], "little"), _fees(data, i + 16, lp=lp)) for i in starts)
+    return tuple(tiers), end

@@ -1,8 +1,8 @@
-"""What a trade on the curve is charged, and which of the fee tables applies.
+"""What a trade is charged, on the curve and in the pool after it, and which of the fee tables applies.
 
-Fees are basis points of the lamports that reach or leave the curve, each rounded up on its own. The tables live in an
-account of the fees program, so that they can change without a new program: read it where it can be read, and fall back
-on `TODAY` where it cannot.
+Fees are basis points of the lamports that reach or leave the curve or the pool, each rounded up on its own. The tables
+live in accounts of the fees program, so that they can change without a new program: read them where they can be read,
+and fall back on `TODAY` where the curve's cannot.
 """
 
 from __future__ import annotations
@@ -39,16 +39,19 @@ class Fees(msgspec.Struct, frozen=True, gc=False):
         To the protocol and to the coin's creator.
     cashback_bps : int, default 0
         On a cashback coin, taken in place of the creator's fee and returned to the trader later.
+    lp_bps : int, default 0
+        In a pool, to its liquidity providers: it stays in the pool. A curve has none.
     """
 
     protocol_bps: int
     creator_bps: int
     cashback_bps: int = 0
+    lp_bps: int = 0
 
     @property
     def total_bps(self) -> int:
         """All that the trader is charged."""
-        return self.protocol_bps + self.creator_bps + self.cashback_bps
+        return self.protocol_bps + self.creator_bps + self.cashback_bps + self.lp_bps
 
     def for_coin(self, *, has_creator: bool = True, cashback: bool = False) -> Fees:
         """These fees as a particular coin charges them.
@@ -61,8 +64,8 @@ class Fees(msgspec.Struct, frozen=True, gc=False):
             True for a cashback coin: the creator's fee is charged as cashback, the trader pays the same.
         """
         if cashback:
-            return Fees(self.protocol_bps, 0, self.creator_bps + self.cashback_bps)
-        return self if has_creator else Fees(self.protocol_bps, 0, self.cashback_bps)
+            return Fees(self.protocol_bps, 0, self.creator_bps + self.cashback_bps, self.lp_bps)
+        return self if has_creator else Fees(self.protocol_bps, 0, self.cashback_bps, self.lp_bps)
 
 
 TODAY: Final = Fees(protocol_bps=95, creator_bps=30)
