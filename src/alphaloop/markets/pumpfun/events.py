@@ -36,7 +36,10 @@ class Event(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 
 
 class Create(Event, frozen=True, gc=False, kw_only=True, tag="create"):
-    """A coin is born; `creator` earns its fees and need not be the `user` who sent the transaction."""
+    """A coin is born; `creator` earns its fees and need not be the `user` who sent the transaction.
+
+    `newer` says in words what the record holds that is not known here; empty if nothing.
+    """
 
     name: str
     symbol: str
@@ -51,7 +54,9 @@ class Create(Event, frozen=True, gc=False, kw_only=True, tag="create"):
     token_program: str = ""
     mayhem: bool = False
     cashback_coin: bool = False
+    holder_reward: bool = False
     quote_mint: str = ""
+    newer: str = ""
 
 
 class Trade(Event, frozen=True, gc=False, kw_only=True, tag="trade"):

@@ -8,11 +8,14 @@ import msgspec
 
 from alphaloop.core.clock import NS_PER_S
 from alphaloop.markets.pumpfun.curve.reserves import START, SUPPLY
-from alphaloop.markets.pumpfun.events import LAMPORTS_PER_SOL, UNITS_PER_TOKEN, Trade
+from alphaloop.markets.pumpfun.events import LAMPORTS_PER_SOL, UNITS_PER_TOKEN, Create, Trade
+from alphaloop.markets.pumpfun.wire.layouts import SPL_2022_PROGRAM, SPL_PROGRAM
 
 SHORT_NS: Final = 60 * NS_PER_S
 LONG_NS: Final = 300 * NS_PER_S
 _TRIM: Final = 32
+PROGRAMS: Final = ("", SPL_PROGRAM, SPL_2022_PROGRAM)
+"""Token programs that coins belong to; a token keeps the place in here, for a week's tokens are many."""
 
 Mark: TypeAlias = tuple[int, bool, int, str, int, float]
 """A trade in the window: known_ns, is_buy, lamports, wallet; distinct buyers and price (SOL per token) before it."""
@@ -53,6 +56,12 @@ class TokenState(msgspec.Struct, array_like=True, gc=False):
         Known time of the first event seen, the creation, the newest trade and the completion; 0 where there was none.
     from_birth : bool
         Whether the creation was the first event seen, so that no buyer is missing.
+    program : int
+        Place in `PROGRAMS` of the token program that the creation named; 0 if it was not seen, or named none.
+    mayhem, cashback, holder_reward : bool
+        Kind of the coin, from its creation; a trade that was charged otherwise corrects the first two.
+    newer : str
+        What of its kind is not known here, in words; empty if nothing.
     supply, for_sale : int
         Base units in existence, and for sale on the curve at birth.
     virtual_sol, virtual_token, real_sol, real_token : int
@@ -97,6 +106,18 @@ class TokenState(msgspec.Struct, array_like=True, gc=False):
     net_60s: int = 0
     buys_300s: int = 0
     sells_300s: int = 0
+    program: int = 0
+    cashback: bool = False
+    holder_reward: bool = False
+    newer: str = ""
+
+    def born(self, event: Create) -> None:
+        """Take in what the creation says of the coin's kind."""
+        self.creator, self.mayhem, self.cashback = event.creator, event.mayhem, event.cashback_coin
+        self.holder_reward, self.newer = event.holder_reward, event.newer
+        self.program = PROGRAMS.index(event.token_program) if event.token_program in PROGRAMS else 0
+        if event.token_program and not self.program:
+            self.newer = f"token program {event.token_program}"
 
     def take(self, trade: Trade) -> None:
         """Take in the token's next trade."""
@@ -125,6 +146,12 @@ class TokenState(msgspec.Struct, array_like=True, gc=False):
         self.trades += 1
         if trade.creator:
             self.creator = trade.creator
+        if trade.mayhem:
+            self.mayhem = True
+        if trade.cashback:
+            self.cashback = True
+        elif self.cashback and trade.creator_fee:
+            self.cashback = False
 
     def slide(self, now_ns: int) -> None:
         """Let the trades go that are no longer inside the windows ending at `now_ns`."""

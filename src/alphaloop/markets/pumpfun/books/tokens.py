@@ -93,7 +93,8 @@ class TokenBook(StatefulBook[TokenBookState]):
         known = self.get(event.mint) is not None
         state = self._awake(event.mint, event.known_ns)
         state.created_ns = state.created_ns or event.known_ns
-        state.creator, state.mayhem, state.supply = event.creator, event.mayhem, event.supply or state.supply
+        state.born(event)
+        state.supply = event.supply or state.supply
         state.for_sale = event.real_token or state.for_sale
         if known:
             return

@@ -8,6 +8,7 @@ from alphaloop.markets.pumpfun.emissions import SIGNALS_CHANNEL, Emission, Publi
 from alphaloop.markets.pumpfun.events import LAMPORTS_PER_SOL, Trade
 from alphaloop.markets.pumpfun.shelf import Shelf
 from alphaloop.markets.pumpfun.signals.catalogue import SIGNAL
+from alphaloop.markets.pumpfun.signals.coin import coin_state
 from alphaloop.markets.pumpfun.signals.identity import signal_id
 from alphaloop.markets.pumpfun.signals.messages import SignalMessage, encode, envelope, number, numbers
 from alphaloop.markets.pumpfun.signals.rule import RuleSettings, rule_score
@@ -111,6 +112,7 @@ class SignalEmitter:
             lifecycle_state=number(values["lifecycle_state"]),
             creator_risk=number(values["creator_risk_score"]),
             rule_score=number(values["rule_score"]),
+            coin=coin_state(token) if token is not None else None,
         )
 
 

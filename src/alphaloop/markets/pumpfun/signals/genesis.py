@@ -26,6 +26,7 @@ from alphaloop.markets.pumpfun.events import LAMPORTS_PER_SOL, Create, Trade
 from alphaloop.markets.pumpfun.schedule import NEVER_NS
 from alphaloop.markets.pumpfun.shelf import Shelf
 from alphaloop.markets.pumpfun.signals.catalogue import GENESIS
+from alphaloop.markets.pumpfun.signals.coin import coin_state
 from alphaloop.markets.pumpfun.signals.identity import signal_id
 from alphaloop.markets.pumpfun.signals.messages import GenesisMessage, encode, numbers
 from alphaloop.markets.pumpfun.signals.scoring import NoScorers, Scorers, best
@@ -157,6 +158,7 @@ class GenesisWatcher:
     def _publish(
         self, window: Window, now_ns: int, vector: Vector, scores: Mapping[str, float], *, early: bool
     ) -> None:
+        token = self.shelf.tokens.get(window.mint)
         message = GenesisMessage(
             signal_id=_identity(window, "early" if early else "complete"),
             token_mint=window.mint,
@@ -174,6 +176,7 @@ class GenesisWatcher:
             window_s=(now_ns - window.created_ns) / NS_PER_S,
             early=early,
             genesis_score=best(scores),
+            coin=coin_state(token) if token is not None else None,
         )
         self.out.append(Publish(SIGNALS_CHANNEL, encode(message)))
 

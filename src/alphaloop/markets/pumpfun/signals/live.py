@@ -9,6 +9,7 @@ from alphaloop.markets.pumpfun.emissions import Emission, Publish
 from alphaloop.markets.pumpfun.events import LAMPORTS_PER_SOL
 from alphaloop.markets.pumpfun.schedule import NEVER_NS, next_multiple
 from alphaloop.markets.pumpfun.shelf import Shelf
+from alphaloop.markets.pumpfun.signals.coin import coin_state
 from alphaloop.markets.pumpfun.signals.messages import TokenState, encode
 from alphaloop.markets.pumpfun.signals.settings import LiveSettings
 
@@ -85,6 +86,7 @@ class LiveStates:
             buys_300s=flow.buys_300s,
             sells_300s=flow.sells_300s,
             sol_net_60s=flow.net_60s / LAMPORTS_PER_SOL,
+            coin=coin_state(token),
         )
         self.out.append(Publish(f"token:{mint}", encode(message), self.settings.token_keep_s))
 

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alphaloop.core.errors import DataError
+from alphaloop.markets.pumpfun.signals.coin import CoinState
 
 VERSION: Final = 1
 Number: TypeAlias = float | None
@@ -42,6 +43,8 @@ class Scorable(Message, frozen=True, gc=False, kw_only=True, rename="camel"):
     features : list of float or None
     scores : dict
         Calibrated probability by target, where a model was at hand.
+    coin : CoinState or None
+        What an order needs; None in messages of before there was such a part.
     """
 
     signal_id: str
@@ -53,6 +56,7 @@ class Scorable(Message, frozen=True, gc=False, kw_only=True, rename="camel"):
     feature_set_hash: str
     features: list[Number]
     scores: dict[str, float] = {}
+    coin: CoinState | None = None
 
     @property
     def vector(self) -> NDArray[np.float32]:
@@ -131,6 +135,7 @@ class TokenState(Message, frozen=True, gc=False, kw_only=True, rename="camel"):
     buys_300s: int
     sells_300s: int
     sol_net_60s: float
+    coin: CoinState | None = None
 
 
 class Graduation(Message, frozen=True, gc=False, kw_only=True, rename="camel"):

@@ -13,8 +13,9 @@ from alphaloop.markets.pumpfun.curve.reserves import START, SUPPLY
 from alphaloop.markets.pumpfun.events import AmmTrade, AnyEvent, Complete, Create, Migration, Trade
 from alphaloop.markets.pumpfun.simulator.launches import Launch
 from alphaloop.markets.pumpfun.wire.encode import encode
+from alphaloop.markets.pumpfun.wire.layouts import SPL_2022_PROGRAM
 
-COIN_PROGRAM: Final = "TokenzQdBNbLqP5VEhdkAS6EPFLC1PHnBqCXEpPxuEb"
+COIN_PROGRAM: Final = SPL_2022_PROGRAM
 MIGRATOR: Final = "39azUYFWPz3VHgKCf3VChUwbpURdCHRxjWVowf5jUJjg"
 
 

@@ -13,7 +13,7 @@ from solders.pubkey import Pubkey
 
 from alphaloop.markets.pumpfun.curve.accounts import WRAPPED_SOL
 from alphaloop.markets.pumpfun.wire.keys import ZERO_KEY, to_bytes
-from alphaloop.markets.pumpfun.wire.layouts import AMM_PROGRAM, PUMP_PROGRAM
+from alphaloop.markets.pumpfun.wire.layouts import AMM_PROGRAM, PUMP_PROGRAM, SPL_2022_PROGRAM, SPL_PROGRAM
 
 CACHED: Final = 1 << 14
 
@@ -35,8 +35,8 @@ FEES: Final = key("pfeeUxB6jkeY1Hxd7CsFCAjcbHA9rWtchMGdZ6VojVZ")
 SYSTEM: Final = key(ZERO_KEY)
 ZERO: Final = SYSTEM
 """The zero key means "none" where a key is optional, and is the system program where a program is named."""
-TOKEN: Final = key("TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA")
-TOKEN_2022: Final = key("TokenzQdBNbLqP5VEhdkAS6EPFLC1PHnBqCXEpPxuEb")
+TOKEN: Final = key(SPL_PROGRAM)
+TOKEN_2022: Final = key(SPL_2022_PROGRAM)
 ATA_PROGRAM: Final = key("ATokenGPvbdGVxr1b2hvZbsiqW5xWH25efTNsLJA8knL")
 QUOTE_SOL: Final = key(WRAPPED_SOL)
 

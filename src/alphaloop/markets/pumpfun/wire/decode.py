@@ -33,6 +33,7 @@ from alphaloop.markets.pumpfun.wire.trades import fast_trade, plain_trade, quote
 __all__ = ["DamagedRecord", "Decoded", "Other", "Record", "decode", "fields", "unknown_bytes"]
 
 _TRADE: Final = TRADE.discriminator
+_CREATE: Final = LAYOUTS[CREATE.discriminator]
 # What a coin's curve began with before its CreateEvent said so; the same for every coin of that time.
 _FIRST_VIRTUAL_SOL: Final = 30_000_000_000
 _FIRST_VIRTUAL_TOKEN: Final = 1_073_000_000_000_000
@@ -63,7 +64,9 @@ def decode(record: Record) -> AnyEvent | Other | None:
     layout = LAYOUTS.get(kind)
     if layout is None:
         return None
-    found = read_fields(layout, record.data).fields
+    _, found, extra = read_fields(layout, record.data)
+    if layout is _CREATE:
+        return _create(record, found, extra)
     build = _BUILDERS.get(layout.event)
     if build is None:
         return Other(layout.event, record.signature, record.log_index, record.known_ns)
@@ -89,7 +92,7 @@ def unknown_bytes(data: bytes) -> int:
     return len(fields(data).extra)
 
 
-def _create(record: Record, found: dict[str, Any]) -> Create:
+def _create(record: Record, found: dict[str, Any], extra: bytes) -> Create:
     quote_mint = quote_of(found.get("quote_mint", ZERO_KEY))
     virtual = "virtual_quote_reserves" if quote_mint and "virtual_quote_reserves" in found else "virtual_sol_reserves"
     timestamp = found.get("timestamp")
@@ -115,8 +118,18 @@ def _create(record: Record, found: dict[str, Any]) -> Create:
         token_program="" if token_program == ZERO_KEY else token_program,
         mayhem=found.get("is_mayhem_mode", False),
         cashback_coin=found.get("is_cashback_enabled", False),
+        holder_reward=found.get("is_holder_reward", False),
         quote_mint=quote_mint,
+        newer=_newer(found.get("depth", 0), extra),
     )
+
+
+def _newer(depth: int, extra: bytes) -> str:
+    """Say what decides a coin's kind and is not known here; a field of a later layout that is zero decides nothing."""
+    unknown = len(extra.rstrip(b"\0"))
+    if unknown:
+        return f"{unknown} bytes behind the last known field"
+    return f"depth {depth}" if depth else ""
 
 
 def _complete(record: Record, found: dict[str, Any]) -> Complete:
@@ -174,7 +187,6 @@ def _post_complete_buy(record: Record, found: dict[str, Any]) -> PostCompleteBuy
 
 
 _BUILDERS: Final[dict[str, Callable[[Record, dict[str, Any]], AnyEvent]]] = {
-    CREATE.event: _create,
     COMPLETE.event: _complete,
     MIGRATION.event: _migration,
     POST_COMPLETE_BUY.event: _post_complete_buy,

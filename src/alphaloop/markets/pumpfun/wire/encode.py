@@ -107,6 +107,7 @@ def _create(event: Create) -> tuple[Layout, dict[str, Any]]:
         "is_cashback_enabled": event.cashback_coin,
         "quote_mint": event.quote_mint or ZERO_KEY,
         "virtual_quote_reserves": event.virtual_sol,
+        "is_holder_reward": event.holder_reward,
     }
 
 

@@ -14,6 +14,8 @@ from typing import Final, NamedTuple
 
 PUMP_PROGRAM: Final = "6EF8rrecthR5Dkzon8Nwu78hRvfCKubJ14M5uBEwF6P"
 AMM_PROGRAM: Final = "pAMMBay6oceH9fJKBRHGP5D4bD4sWpmSwMn52FMfXEA"
+SPL_PROGRAM: Final = "TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA"
+SPL_2022_PROGRAM: Final = "TokenzQdBNbLqP5VEhdkAS6EPFLC1PHnBqCXEpPxuEb"
 WRAPPED_SOL: Final = "So11111111111111111111111111111111111111112"
 #: First bytes of the instruction by which a program calls itself only to leave an event in the transaction.
 SELF_CALL: Final = bytes.fromhex("e445a52e51cb9a1d")
