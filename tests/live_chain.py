@@ -53,7 +53,7 @@ Way = Literal["rpc", "engine"]
 
 
 class Refusal(Exception):
-    """A submission was not taken; `kind`: ``undecodable``, ``congested``, ``no_tip``, ``already_processed`` or a fate."""
+    """A submission was not taken; `kind`: ``undecodable``, ``congested``, ``no_tip``, ``already_processed`` or another."""
 
     def __init__(self, kind: str, message: str = "") -> None:
         super().__init__(message or kind)
