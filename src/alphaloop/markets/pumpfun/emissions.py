@@ -8,6 +8,7 @@ import msgspec
 
 SIGNALS_CHANNEL: Final = "trade:signals"
 GRADUATIONS_CHANNEL: Final = "trade:graduations"
+HEARTBEAT_CHANNEL: Final = "trade:heartbeat"
 REGIME_CHANNEL: Final = "market:regime"
 TRACKED_SET: Final = "tracked_wallets"
 BOTS_SET: Final = "known_bots"

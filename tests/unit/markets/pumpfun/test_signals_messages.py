@@ -73,7 +73,8 @@ def test_the_envelope_is_type_version_and_camel_case_data() -> None:
 
 
 def test_every_type_has_a_name_of_its_own() -> None:
-    assert list(TYPES) == ["signal", "genesis_signal", "anti_signal", "token", "graduation", "regime", "crowding"]
+    names = ["signal", "genesis_signal", "anti_signal", "token", "graduation", "regime", "crowding", "heartbeat"]
+    assert list(TYPES) == names
     assert len(set(TYPES.values())) == len(TYPES)
 
 

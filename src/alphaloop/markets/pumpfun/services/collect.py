@@ -38,6 +38,7 @@ from alphaloop.markets.pumpfun.ingest.snapshots import Snapshots
 from alphaloop.markets.pumpfun.ingest.unfinished import Unfinished
 from alphaloop.markets.pumpfun.market import PumpMarket
 from alphaloop.markets.pumpfun.recording.wal import Wal
+from alphaloop.markets.pumpfun.services.heartbeat import Pulse
 from alphaloop.markets.pumpfun.services.periodic import PeriodicService
 from alphaloop.markets.pumpfun.services.settings import CollectSettings
 from alphaloop.markets.pumpfun.services.standing import standing_members
@@ -118,6 +119,15 @@ class CollectProcess:
             Feed(self.pool, self.history, self.intake, self._unfinished, settings.stream, self.clock)
             for _ in range(settings.streams)
         ]
+        self.pulse = Pulse(
+            self.bus,
+            self.collector,
+            self.delivery,
+            self._marks,
+            self.stats,
+            self.feeds if self.known else (),
+            self.clock,
+        )
         self.services = [
             PeriodicService("report", settings.report_s, self.stats.report_cycle),
             PeriodicService("snapshot", settings.snapshot_s, self.collector.snapshot),
@@ -167,7 +177,7 @@ class CollectProcess:
     def _start_outer(self, group: asyncio.TaskGroup) -> list[asyncio.Task[None]]:
         runs = [feed.run() for feed in self.feeds] if self.known else []
         runs += [service.run() for service in self.services]
-        runs += [self._tick(), self.stats.watch_for_ever(WATCH_S)]
+        runs += [self._tick(), self.stats.watch_for_ever(WATCH_S), self.pulse.beat_for_ever(self.settings.heartbeat_s)]
         return [group.create_task(run) for run in runs]
 
     async def _tick(self) -> None:

@@ -35,6 +35,7 @@ class CollectSettings(Settings):
     )
     pending_limit: int = Field(default=10, ge=1, description="more than this pending is warned of")
     report_s: float = Field(default=30.0, gt=0, description="between reports of the pipeline")
+    heartbeat_s: float = Field(default=1.0, gt=0, le=60, description="between words of life on the bus")
     snapshot_s: float = Field(default=300.0, gt=0, description="between snapshots of the market")
     seal_s: float = Field(default=900.0, gt=0, description="between segments of the recording")
     retry_s: float = Field(default=30.0, gt=0, description="between askings for transactions that no node had")

@@ -162,7 +162,30 @@ class Crowding(Message, frozen=True, gc=False, kw_only=True, rename="camel"):
     penalty: Number
 
 
-AnyMessage: TypeAlias = SignalMessage | GenesisMessage | AntiSignalMessage | TokenState | Graduation | Regime | Crowding
+class Heartbeat(Message, frozen=True, gc=False, kw_only=True, rename="camel"):
+    """The collector lives; `token_mint` is empty.
+
+    Attributes
+    ----------
+    known_ns : int
+        Everything that follows from what was known up to then is published.
+    pending : int
+        Transactions and events that came and are not worked off.
+    last_event_age_s : float or None
+        Since the newest event that the books have; None if there never was one.
+    listening : bool
+        Whether every stream from the chain is joined. If not, silence says nothing about the market.
+    """
+
+    token_mint: str = ""
+    pending: int
+    last_event_age_s: Number = None
+    listening: bool
+
+
+AnyMessage: TypeAlias = (
+    SignalMessage | GenesisMessage | AntiSignalMessage | TokenState | Graduation | Regime | Crowding | Heartbeat
+)
 TYPES: Final[dict[str, type[Message]]] = {
     "signal": SignalMessage,
     "genesis_signal": GenesisMessage,
@@ -171,6 +194,7 @@ TYPES: Final[dict[str, type[Message]]] = {
     "graduation": Graduation,
     "regime": Regime,
     "crowding": Crowding,
+    "heartbeat": Heartbeat,
 }
 
 
