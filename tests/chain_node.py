@@ -21,19 +21,20 @@ from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
 from alphaloop.markets.pumpfun.wire.keys import encode_base58
-from alphaloop.markets.pumpfun.wire.layouts import PUMP_PROGRAM, SELF_CALL
+from alphaloop.markets.pumpfun.wire.layouts import AMM_PROGRAM, PUMP_PROGRAM, SELF_CALL
 
 LOG_BYTES = 10_000
 
 
 @dataclass(frozen=True)
 class Tx:
-    """A transaction; `data` are the bytes of its events, logged by `program`."""
+    """A transaction; `data` are the bytes of its events, logged by `program`, `pool` those that PumpSwap logs then."""
 
     signature: str
     slot: int
     data: tuple[bytes, ...] = ()
     program: str = PUMP_PROGRAM
+    pool: tuple[bytes, ...] = ()
     err: Any = None
     padding: int = 0
     lines: tuple[str, ...] | None = None
@@ -42,15 +43,22 @@ class Tx:
     def logs(self) -> list[str]:
         if self.lines is not None:
             return list(self.lines)
-        lines = [f"Program {self.program} invoke [1]", "Program log: Instruction: Buy"]
-        for data in self.data:
-            lines.append(f"Program log: {'x' * self.padding}")
-            lines.append("Program data: " + base64.b64encode(data).decode())
-        return [
-            *lines,
-            f"Program {self.program} consumed 40000 of 200000 compute units",
-            f"Program {self.program} success",
-        ]
+        calls = [(self.program, self.data)] if self.data or not self.pool else []
+        calls += [(AMM_PROGRAM, self.pool)] if self.pool else []
+        return [line for program, data in calls for line in self._lines(program, data)]
+
+    def _lines(self, program: str, logged: tuple[bytes, ...]) -> Iterable[str]:
+        yield f"Program {program} invoke [1]"
+        yield "Program log: Instruction: Buy"
+        for data in logged:
+            yield f"Program log: {'x' * self.padding}"
+            yield "Program data: " + base64.b64encode(data).decode()
+        yield f"Program {program} consumed 40000 of 200000 compute units"
+        yield f"Program {program} success"
+
+    def mentions(self, program: str) -> bool:
+        """Whether the program is among its accounts: whoever subscribes to that program is told."""
+        return (program == self.program and not self.pool) or any(program in line for line in self.logs)
 
     @property
     def cut_logs(self) -> list[str]:
@@ -66,8 +74,9 @@ class Tx:
     @property
     def answer(self) -> dict[str, Any]:
         calls = [
-            {"programIdIndex": 1, "accounts": [], "data": encode_base58(SELF_CALL + data), "stackHeight": 2}
-            for data in self.data
+            {"programIdIndex": place, "accounts": [], "data": encode_base58(SELF_CALL + data), "stackHeight": 2}
+            for place, logged in ((1, self.data), (2, self.pool))
+            for data in logged
         ]
         return {
             "slot": self.slot,
@@ -80,7 +89,7 @@ class Tx:
             },
             "transaction": {
                 "signatures": [self.signature],
-                "message": {"accountKeys": ["2vr538qDgHCPYmr2mjt5LSjQ3kBYjtw3SDSveUKBVkef", self.program]},
+                "message": {"accountKeys": ["2vr538qDgHCPYmr2mjt5LSjQ3kBYjtw3SDSveUKBVkef", self.program, AMM_PROGRAM]},
             },
             "version": "legacy",
         }
@@ -104,8 +113,12 @@ class ChainNode:
         Answer every request with this HTTP status.
     history_lag : int
         The newest transactions that history does not know yet.
+    hidden : set of str
+        Signatures that history does not know yet.
     absent : Counter of signature to int
         So often ``getTransaction`` says null.
+    subscribe_s : float
+        Each subscription of a connection but the first is granted after so long.
     page : int
         Signatures of one answer at most.
     requests : list of (time, method)
@@ -121,6 +134,8 @@ class ChainNode:
     history_lag: int = 0
     page: int = 1000
     delay_s: float = 0.0
+    subscribe_s: float = 0.0
+    hidden: set[str] = field(default_factory=set)
     absent: Counter[str] = field(default_factory=Counter)
     requests: list[tuple[float, str]] = field(default_factory=list)
     paths: list[str] = field(default_factory=list)
@@ -196,6 +211,13 @@ class ChainNode:
             assert time.monotonic() < limit, "nobody subscribed"
             await asyncio.sleep(0.005)
 
+    async def granted(self, count: int, timeout_s: float = 10.0) -> None:
+        """Wait until some connection has so many subscriptions."""
+        limit = time.monotonic() + timeout_s
+        while max(map(len, self._subscribers.values()), default=0) < count:
+            assert time.monotonic() < limit, f"nobody has {count} subscriptions"
+            await asyncio.sleep(0.005)
+
     def asked(self, method: str) -> int:
         return sum(one == method for _, one in self.requests)
 
@@ -204,7 +226,7 @@ class ChainNode:
             return
         for connection, programs in list(self._subscribers.items()):
             for number, program in programs.items():
-                if program != tx.program and not any(program in line for line in tx.logs):
+                if not tx.mentions(program):
                     continue
                 value = {"signature": tx.signature, "err": tx.err, "logs": tx.cut_logs}
                 result = {"context": {"slot": tx.slot}, "value": value}
@@ -222,6 +244,8 @@ class ChainNode:
             async for message in connection:
                 request = json.loads(message)
                 if request["method"] == "logsSubscribe":
+                    if self._subscribers[connection] and self.subscribe_s:
+                        await asyncio.sleep(self.subscribe_s)
                     number = 100 * self.connections + request["id"]
                     answer = {"jsonrpc": "2.0", "id": request["id"], "result": number}
                     await connection.send(json.dumps(answer))
@@ -271,7 +295,8 @@ class ChainNode:
         return 200, "", {"jsonrpc": "2.0", "id": body["id"], "result": result}
 
     def _known(self) -> list[Tx]:
-        return self.chain[: len(self.chain) - self.history_lag]
+        known = self.chain[: len(self.chain) - self.history_lag]
+        return [tx for tx in known if tx.signature not in self.hidden] if self.hidden else known
 
     def _getSignaturesForAddress(self, program: str, config: dict[str, Any]) -> list[dict[str, Any]]:
         found: deque[Tx] = deque()
@@ -279,7 +304,7 @@ class ChainNode:
         for tx in reversed(self._known()):
             if tx.signature == config.get("until"):
                 break
-            if started and tx.program == program:
+            if started and tx.mentions(program):
                 found.append(tx)
                 if len(found) >= min(self.page, config["limit"]):
                     break

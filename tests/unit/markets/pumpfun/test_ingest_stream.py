@@ -16,10 +16,10 @@ from typing import Any
 import pytest
 
 from alphaloop.core.clock import SteppedClock, SystemClock
-from alphaloop.markets.pumpfun.events import Trade
+from alphaloop.markets.pumpfun.events import AmmTrade, Trade
 from alphaloop.markets.pumpfun.ingest.endpoints import endpoints_of_environment
 from alphaloop.markets.pumpfun.ingest.feed import Feed
-from alphaloop.markets.pumpfun.ingest.gaps import GapSettings, History
+from alphaloop.markets.pumpfun.ingest.gaps import Anchor, GapSettings, History
 from alphaloop.markets.pumpfun.ingest.intake import Intake, IntakeSettings
 from alphaloop.markets.pumpfun.ingest.limits import Budgets
 from alphaloop.markets.pumpfun.ingest.pool import EndpointPool, PoolSettings
@@ -68,6 +68,26 @@ def trade(number: int) -> bytes:
             fee=9,
             creator_fee=3,
             creator=CREATOR,
+        )
+    )
+
+
+def amm_trade(number: int) -> bytes:
+    return encode(
+        AmmTrade(
+            signature="",
+            log_index=0,
+            slot=0,
+            event_ns=1_763_000_000_000_000_000 + number * 1_000_000_000,
+            known_ns=0,
+            mint="",
+            pool=CREATOR,
+            wallet=WALLET,
+            is_buy=number % 2 == 0,
+            sol_amount=1_000 + number,
+            token_amount=7,
+            pool_base_before=10**14,
+            pool_quote_before=10**11,
         )
     )
 
@@ -130,7 +150,7 @@ async def line(
     pool = EndpointPool(known, Budgets(SystemClock()), PoolSettings(rest_s=0.02, longest_rest_s=0.2))
     streams = StreamSettings(**({"stall_s": 5.0} | (stream or {})))
     async with Rpc(pool, RpcSettings(timeout_s=2.0)) as rpc:
-        patience = {"round_pause_s": 0.05, "absent_pause_s": 0.01, "overlap_slots": 2}
+        patience = {"round_pause_s": 0.05, "absent_pause_s": 0.01}
         history = History(rpc, streams.programs, streams.commitment, GapSettings(**(patience | (gaps or {}))))
         unfinished = Unfinished(folder / "unfinished.json")
         entrance = Intake(history, unfinished, SystemClock(), IntakeSettings(**({"overlap_slots": 2} | (intake or {}))))
@@ -438,6 +458,75 @@ def test_two_programs_are_followed_over_one_connection(tmp_path: Path) -> None:
             assert out.seen == signatures(txs(0, 8))
             assert out.intake.counts.duplicates == 1
             assert node.connections == 1
+
+    run(test)
+
+
+def test_a_history_reaches_as_far_as_that_of_every_program(tmp_path: Path) -> None:
+    async def test() -> None:
+        node = chain_node.ChainNode([chain_node.Tx(chain_node.signature(n), 100 + n, (trade(n),)) for n in range(9)])
+        node.chain.insert(5, chain_node.Tx(chain_node.signature(50), 104, pool=(amm_trade(50),)))
+        first = Anchor(node.chain[0].signature, 100)
+        async with node, line([node], tmp_path, stream={"programs": (PUMP_PROGRAM, AMM_PROGRAM)}) as out:
+            listed, reach = await out.history.since(first)
+            assert [one.signature for one in listed] == signatures(node.chain[1:])
+            assert reach == 104
+            node.hidden = {node.chain[5].signature}
+            assert (await out.history.since(first))[1] == 0
+
+    run(test)
+
+
+def test_trades_of_a_pool_count_only_where_its_program_is_followed(tmp_path: Path) -> None:
+    """A transaction that touches both programs tells a few of a pool's trades to those who follow the curve alone."""
+
+    async def test() -> None:
+        both = chain_node.Tx(chain_node.signature(2), 101, (trade(2),), pool=(amm_trade(2),))
+        cut = chain_node.Tx(chain_node.signature(3), 101, (trade(3),), pool=(amm_trade(3),), padding=9_000)
+        async with chain_node.ChainNode() as node, line([node], tmp_path) as out:
+            await out.live()
+            await node.add(tx(1), both, cut, tx(4))
+            await out.reach(4)
+            await out.settle()
+            assert [record.data for record in out.records] == [one.data[0] for one in node.chain]
+            assert out.intake.counts.recovered == 1
+            assert out.intake.counts.unfollowed == 2
+
+    run(test)
+
+
+def test_nothing_is_lost_between_the_grants_of_two_subscriptions(tmp_path: Path) -> None:
+    """The first program's stream may run long before the second one is granted, and histories lag apart."""
+
+    def pool(number: int) -> Any:
+        return chain_node.Tx(chain_node.signature(number), 100 + number, pool=(amm_trade(number),))
+
+    def curve(number: int) -> Any:
+        return chain_node.Tx(chain_node.signature(number), 100 + number, data=(trade(1000 * number),))
+
+    async def test() -> None:
+        node = chain_node.ChainNode()
+        programs = (PUMP_PROGRAM, AMM_PROGRAM)
+        async with node, line([node], tmp_path, stream={"programs": programs}) as out:
+            await out.live()
+            await node.add(curve(0), pool(1))
+            await out.reach(2)
+            node.subscribe_s = 0.4
+            node.drop()
+            await node.subscribed()
+            # Told by the one stream, while nobody listens to the other; and history has only the later of these.
+            await node.add(curve(10))
+            node.hidden = {pool(11).signature}
+            await node.add(pool(11), curve(12))
+            asked = node.asked("getSignaturesForAddress")
+            await node.granted(2)
+            # A page and an empty one of each program.
+            while node.asked("getSignaturesForAddress") < asked + 4:
+                await asyncio.sleep(0.001)
+            node.hidden = set()
+            await node.add(curve(13), pool(14), curve(15))
+            await out.reach(8)
+            assert sorted(out.seen) == sorted(signatures(node.chain))
 
     run(test)
 

@@ -84,8 +84,9 @@ class Feed:
                 if not healthy:
                     # Only now: an endpoint that accepts connections and says nothing shall not look healthy.
                     self._pool.succeeded(endpoint)
-                    self._reach = notification.slot
                     healthy = True
+                if not self._reach and subscription.whole:
+                    self._reach = notification.slot
                 if filling.done():
                     filling.result()
                 await self._take(notification)
@@ -136,15 +137,15 @@ class Feed:
         rounds = 0
         while True:
             try:
-                listed = await self._history.since(anchor)
+                listed, reach = await self._history.since(anchor)
             except ChainError as error:
                 log.warning("gap_not_filled_yet", since_slot=anchor.slot, reason=str(error))
                 await asyncio.sleep(FILL_AGAIN_S)
                 continue
             await self._fill_in(listed, offered)
             rounds += 1
-            # Beyond the first live slot nothing can lie between history and stream.
-            if self._reach and listed and listed[-1].slot > self._reach and not self._overflowed:
+            # Where every program's history is beyond the first live slot, nothing can lie between history and stream.
+            if self._reach and reach > self._reach and not self._overflowed:
                 return len(offered)
             if rounds >= self._history.settings.rounds:
                 if not self._overflowed:

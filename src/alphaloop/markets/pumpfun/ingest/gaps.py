@@ -29,12 +29,6 @@ class GapSettings(Settings):
     concurrency: int = Field(default=16, ge=1, description="transactions asked for at once")
     absent_tries: int = Field(default=6, ge=1, description="askings for a transaction that the node does not have yet")
     absent_pause_s: float = Field(default=0.25, gt=0, description="pause after the first of them; doubled by each")
-    overlap_slots: int = Field(
-        default=8,
-        ge=0,
-        description="history is read again from so far before the last thing seen, since the stream "
-        "keeps no order inside a slot",
-    )
     rounds: int = Field(default=6, ge=1, description="readings of the history at most until it reaches the stream")
     round_pause_s: float = Field(default=0.5, gt=0, description="pause between them: history lags behind the stream")
     hold_s: float = Field(
@@ -85,8 +79,19 @@ class History:
         self._commitment = "confirmed" if commitment == "processed" else commitment
         self.settings = settings or GapSettings()
 
-    async def since(self, anchor: Anchor) -> list[Listed]:
+    def follows(self, program: str) -> bool:
+        """Whether the program's history is among them."""
+        return program in self._programs
+
+    async def since(self, anchor: Anchor) -> tuple[list[Listed], int]:
         """List the transactions after `anchor`, failed ones left out, in the order of the chain, each once.
+
+        Returns
+        -------
+        listed : list of Listed
+        reach : int
+            The slot up to which the history of every program reaches at least; each may come from another endpoint, and
+            be older than the others. 0 if one of them has nothing.
 
         Raises
         ------
@@ -94,11 +99,15 @@ class History:
             If no endpoint answers.
         """
         found: dict[str, Listed] = {}
+        reached = []
         for program in self._programs:
-            for listed in reversed(await self._newest_first(program, anchor)):
+            newest_first = await self._newest_first(program, anchor)
+            reached.append(newest_first[0].slot if newest_first else 0)
+            for listed in reversed(newest_first):
                 found.setdefault(listed.signature, listed)
         # Stable: what one program's history says about the order inside a slot stays.
-        return sorted((listed for listed in found.values() if listed.err is None), key=lambda listed: listed.slot)
+        ordered = sorted((listed for listed in found.values() if listed.err is None), key=lambda listed: listed.slot)
+        return ordered, min(reached)
 
     async def transaction(self, signature: str) -> Transaction | None:
         """Fetch a transaction; None if the node still does not have it after `absent_tries`.

@@ -23,6 +23,7 @@ from alphaloop.markets.pumpfun.ingest.memory import ChainPosition, SeenEvents
 from alphaloop.markets.pumpfun.ingest.rpc import ChainError
 from alphaloop.markets.pumpfun.ingest.subscription import Notification
 from alphaloop.markets.pumpfun.ingest.unfinished import Unfinished
+from alphaloop.markets.pumpfun.wire.layouts import AMM_DISCRIMINATORS, AMM_PROGRAM, DISCRIMINATOR_BYTES
 from alphaloop.markets.pumpfun.wire.logs import TRUNCATED
 from alphaloop.markets.pumpfun.wire.logs import records as records_of_logs
 from alphaloop.markets.pumpfun.wire.records import Record
@@ -53,6 +54,7 @@ class Counts:
     duplicates: int = 0  # transactions that had been seen whole
     failed: int = 0
     foreign: int = 0
+    unfollowed: int = 0  # events of a program that was not subscribed to, in transactions of one that was
     damaged: int = 0
     reordered: int = 0
     truncated: int = 0
@@ -123,6 +125,9 @@ class Intake:
         admitted: list[Record] = []
         for transaction in transactions:
             for record in self._records(transaction):
+                if self._is_unfollowed(record):
+                    self.counts.unfollowed += 1
+                    continue
                 if not self._seen.add(record.signature, record.log_index):
                     continue
                 self.counts.reordered += record.slot < self._position.newest_slot
@@ -162,6 +167,10 @@ class Intake:
     def anchor(self) -> Anchor | None:
         """Give the transaction from which on something may be missing; None if nothing was ever recorded."""
         return self._unfinished.gap or self._position.anchor()
+
+    def _is_unfollowed(self, record: Record) -> bool:
+        # A few of a pool's trades would look like all of them, and its price like one that was followed.
+        return record.data[:DISCRIMINATOR_BYTES] in AMM_DISCRIMINATORS and not self._history.follows(AMM_PROGRAM)
 
     def _is_cut(self, notification: Notification) -> bool:
         logs = notification.logs

@@ -93,13 +93,21 @@ _decoder = msgspec.json.Decoder(_Message)
 
 
 class Subscription:
-    """An open connection whose subscriptions are confirmed."""
+    """An open connection whose subscriptions are confirmed.
+
+    Attributes
+    ----------
+    whole : bool
+        Whether what is yielded now came when every subscription was granted: before that a program may have been silent
+        because nobody listened.
+    """
 
     def __init__(self, connection: ClientConnection, settings: StreamSettings, clock: Clock) -> None:
         self._connection = connection
         self._settings = settings
         self._clock = clock
         self._early: list[Notification] = []
+        self.whole = False
 
     async def confirm(self) -> None:
         """Ask for the programs' logs and wait until each subscription is granted.
@@ -135,6 +143,7 @@ class Subscription:
         for notification in self._early:
             yield notification
         self._early.clear()
+        self.whole = True
         while True:
             try:
                 async with asyncio.timeout(self._settings.stall_s):
