@@ -93,10 +93,7 @@ class Proving:
             return
         trade, attempt = found
         attempt.again_ns = 0
-        if attempt.state is AttemptState.DRAFTED:
-            attempt.state = AttemptState.SENT
-            if trade.state is TradeState.INTENT:
-                trade.step(TradeState.SUBMITTED)
+        self._may_land(trade, attempt)
         self.state.touch(trade)
 
     def unsent(self, told: Unsent) -> None:
@@ -106,6 +103,8 @@ class Proving:
             return
         trade, attempt = found
         attempt.again_ns, attempt.reason = told.at_ns + self._pause_ns, told.reason
+        # Whoever gave no answer, or a bad one, may have taken the bytes: they have been seen.
+        self._may_land(trade, attempt)
         self.state.notice(
             "not_submitted", "warning", trade_id=trade.trade_id, signature=told.signature, reason=told.reason
         )
@@ -274,6 +273,12 @@ class Proving:
         trade.attempts.append(attempt)
         self.state.by_signature[told.signature] = trade
         return trade, attempt
+
+    def _may_land(self, trade: Trade, attempt: Attempt) -> None:
+        if attempt.state is AttemptState.DRAFTED:
+            attempt.state = AttemptState.SENT
+            if trade.state is TradeState.INTENT:
+                trade.step(TradeState.SUBMITTED)
 
     def _end(self, attempt: Attempt, state: AttemptState, reason: str) -> None:
         attempt.state, attempt.ended_ns, attempt.reason, attempt.again_ns = state, self.state.now_ns, reason, 0
