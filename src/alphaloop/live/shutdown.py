@@ -12,13 +12,22 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 class Stop:
-    """A request to stop, which cannot be taken back."""
+    """A request to stop, which cannot be taken back.
+
+    Attributes
+    ----------
+    by : str
+        Who asked first: ``keyboard`` (Ctrl-C), ``signal`` (a supervisor, or the machine going down), or what `ask` was
+        given; empty until then.
+    """
 
     def __init__(self) -> None:
         self._event = threading.Event()
+        self.by = ""
 
-    def ask(self) -> None:
+    def ask(self, by: str = "") -> None:
         """Ask to stop."""
+        self.by = self.by or by
         self._event.set()
 
     @property
@@ -44,7 +53,7 @@ def stop_on_signals() -> Iterator[Stop]:
     before = {number: signal.getsignal(number) for number in SIGNALS}
 
     def ask(number: int, _frame: FrameType | None) -> None:
-        stop.ask()
+        stop.ask("keyboard" if number == signal.SIGINT else "signal")
         signal.signal(number, before[signal.Signals(number)])
 
     for number in SIGNALS:

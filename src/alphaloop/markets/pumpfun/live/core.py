@@ -57,6 +57,8 @@ class TraderCore:
     ----------
     decisions : int
         Decisions so far; `last_decision` is the newest one.
+    on_decision : callable or None
+        Called with what stopped each decision, empty if nothing did.
     """
 
     def __init__(
@@ -66,6 +68,7 @@ class TraderCore:
         self.decisions = 0
         self.last_decision: Decision | None = None
         self.work = Work()
+        self.on_decision: Callable[[str], None] | None = None
         self._journal_limit = journal_limit
         self._told = 0
         self._batch = Batch(0)
@@ -142,6 +145,8 @@ class TraderCore:
         self.decisions += 1
         self.last_decision = decision
         self._batch.decisions.append(decision_row(decision))
+        if self.on_decision is not None:
+            self.on_decision(decision.stopped_by)
 
 
 def replayed(engine: PortfolioEngine, inputs: list[AnyInput]) -> list[msgspec.Struct]:

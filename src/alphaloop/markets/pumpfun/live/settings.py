@@ -24,6 +24,7 @@ class Pace(Settings):
     silent_s: float = Field(
         default=15.0, gt=0, le=600, description="without a word of the collector, after which the chain is asked itself"
     )
+    warnings_s: float = Field(default=10.0, gt=0, le=600, description="between two looks at stored exit warnings")
     submit_within_s: float = Field(
         default=3.0, gt=0, le=60, description="an entry that comes to be submitted later is thrown away"
     )

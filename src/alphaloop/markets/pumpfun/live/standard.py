@@ -1,8 +1,8 @@
 """The portfolio that a trader has unless its settings say otherwise: three strategies on signals, three on launches.
 
-Amounts are lamports. The numbers of the standard strategies, phases and breakers are those that Pump.fun traders of this
-kind publish; sizes, priorities and the launch strategies are ours. The trail is armed at +30 %: armed from the entry,
-15 % below the peak would always come before a stop at 0.4, and most trades would end before they could double.
+Amounts are lamports. The numbers of the standard strategies, phases and breakers are those that Pump.fun traders of
+this kind publish; sizes, priorities and the launch strategies are ours. The trail is armed at +30 %: armed from the
+entry, 15 % below the peak would always come before a stop at 0.4, and most trades would end before they could double.
 """
 
 from __future__ import annotations

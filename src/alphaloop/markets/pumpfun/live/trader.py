@@ -15,7 +15,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
@@ -24,7 +24,6 @@ from alphaloop.core.clock import NS_PER_S, Clock, to_ns
 from alphaloop.core.errors import AwayError, BusAwayError, InputError, StoreAwayError
 from alphaloop.markets.pumpfun.emissions import SIGNALS_CHANNEL
 from alphaloop.markets.pumpfun.live.core import TraderCore, Work
-from alphaloop.markets.pumpfun.live.intake import Intake
 from alphaloop.markets.pumpfun.live.marks import mark_of
 from alphaloop.markets.pumpfun.live.settings import Pace
 from alphaloop.markets.pumpfun.live.store import FencedError, LiveStore
@@ -44,6 +43,9 @@ from alphaloop.trading.portfolio.records import (
     Warned,
 )
 from alphaloop.trading.portfolio.trades import AttemptState
+
+if TYPE_CHECKING:
+    from alphaloop.markets.pumpfun.live.intake import Intake
 
 log = structlog.get_logger("alphaloop.pumpfun.live")
 
@@ -77,6 +79,8 @@ class Trader:
     _subscription: Subscription | None = field(init=False, default=None)
     _joined: set[str] = field(init=False, default_factory=set)
     _missed: int = field(init=False, default=0)
+    _warnings_due: bool = field(init=False, default=True)
+    _warned_ns: int = field(init=False, default=0)
     _errands: set[asyncio.Task[None]] = field(init=False, default_factory=set)
     _silent: bool = field(init=False, default=False)
 
@@ -127,8 +131,7 @@ class Trader:
             try:
                 async with self.bus.subscribe(SIGNALS_CHANNEL, *self.pace.heartbeat_channels) as subscription:
                     self._subscription, self._joined, self._missed = subscription, set(), subscription.interruptions
-                    await self._follow_positions()
-                    await self._read_warnings()
+                    self._warnings_due = True
                     async for delivery in subscription:
                         self.hear(delivery)
             except BusAwayError as away:
@@ -161,10 +164,21 @@ class Trader:
             return  # the next round tries again, and meanwhile prices are polled
 
     async def _read_warnings(self) -> None:
-        """Exit warnings that were published while nobody listened."""
+        """Exit warnings that the bus did not bring: the collector stores them too."""
+        subscription = self._subscription
+        if subscription is not None and subscription.interruptions != self._missed:
+            self._missed, self._warnings_due = subscription.interruptions, True
+        # Also now and then without a reason: what a full mailbox lost is told to nobody.
+        if not self._warnings_due and self.clock.now_ns() - self._warned_ns < to_ns(self.pace.warnings_s):
+            return
         since_ns = {trade.asset: trade.decided_ns for trade in self.core.engine.state.trades.values()}
+        try:
+            found = await self.store.warnings(since_ns)
+        except StoreAwayError:
+            return  # still due in the next round
         now_ns = self.clock.now_ns()
-        for warned in await self.store.warnings(since_ns):
+        self._warnings_due, self._warned_ns = False, now_ns
+        for warned in found:
             self.tell(Warned(at_ns=now_ns, asset=warned.asset, warning_id=warned.warning_id, known_ns=warned.known_ns))
 
     # -- storing and submitting ---------------------------------------------------------------------------------------
@@ -299,13 +313,7 @@ class Trader:
         """Read the newest state of everything held; look for a collector that fell silent."""
         await self._follow_positions()
         await self._watch_silence()
-        subscription = self._subscription
-        if subscription is not None and subscription.interruptions != self._missed:
-            self._missed = subscription.interruptions
-            try:
-                await self._read_warnings()
-            except StoreAwayError:
-                self._missed = -1  # read again in the next round
+        await self._read_warnings()
         for asset in [trade.asset for trade in self.core.engine.watched()]:
             try:
                 body = await self.bus.get(TOKEN_CHANNEL + asset)

@@ -45,7 +45,7 @@ class Venue(Protocol):
         ...
 
     async def prove(self, last_valid: Mapping[str, int]) -> list[Landed | Failed | Dead]:
-        """Ask the chain about transactions, given with the last height at which each can land; the unknown are left out.
+        """Ask the chain about transactions, given with the last height at which each can land; unknown: left out.
 
         Raises
         ------

@@ -1,0 +1,222 @@
+"""The process around the trader: start, everything that runs beside it, and an orderly end.
+
+A start takes the account, warms up, compares with the chain, and only then listens. What a person asks for while it
+runs comes over the bus to the control desk.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+import structlog
+
+from alphaloop.bus.contract import Bus
+from alphaloop.core.clock import Clock, SystemClock, stopwatch
+from alphaloop.core.errors import AwayError, InputError, StoreAwayError
+from alphaloop.live.shutdown import Stop
+from alphaloop.markets.pumpfun.live.control import ControlDesk
+from alphaloop.markets.pumpfun.live.core import TraderCore
+from alphaloop.markets.pumpfun.live.intake import Intake
+from alphaloop.markets.pumpfun.live.models import InlineModels
+from alphaloop.markets.pumpfun.live.notices import Messenger
+from alphaloop.markets.pumpfun.live.reconcile import Findings, Reconciliation
+from alphaloop.markets.pumpfun.live.settings import LiveSettings
+from alphaloop.markets.pumpfun.live.store import LiveStore
+from alphaloop.markets.pumpfun.live.summary import position, standing
+from alphaloop.markets.pumpfun.live.trader import Trader
+from alphaloop.markets.pumpfun.live.venue import Venue
+from alphaloop.trading.portfolio.engine import PortfolioEngine
+
+log = structlog.get_logger("alphaloop.pumpfun.live")
+
+LOOK_S = 0.05
+Background = Callable[[], Coroutine[Any, Any, None]]
+
+
+@dataclass
+class LiveProcess:
+    """All parts of a trader, put together.
+
+    Parameters
+    ----------
+    mode : str
+        ``dry`` or ``live``.
+    background : sequence of coroutine functions
+        What else runs as long as the process does: facts that are refreshed, a web server.
+    warm_up : coroutine function
+        Returns once the venue has the facts that its first order needs.
+
+    Attributes
+    ----------
+    trader : Trader or None
+        Once trading has begun.
+    """
+
+    settings: LiveSettings
+    mode: str
+    account: str
+    store: LiveStore
+    bus: Bus
+    venue: Venue
+    models: InlineModels
+    messenger: Messenger
+    warm_up: Callable[[], Coroutine[Any, Any, None]]
+    background: Sequence[Background] = ()
+    clear_halt: bool = False
+    clock: Clock = field(default_factory=SystemClock)
+    trader: Trader | None = field(init=False, default=None)
+    stops: dict[str, int] = field(init=False, default_factory=dict)
+    findings: Findings = field(init=False, default_factory=Findings)
+    started_s: float = field(init=False, default=0.0)
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the account is taken, reconciled, and traded."""
+        return self.trader is not None
+
+    async def run(self, stop: Stop, desk: Callable[[LiveProcess, Stop], ControlDesk] | None = None) -> dict[str, Any]:
+        """Trade until somebody asks to stop, and say what came of it.
+
+        Parameters
+        ----------
+        desk : callable, optional
+            Makes the control desk that people's commands reach.
+
+        Raises
+        ------
+        AlphaloopError
+            If the start cannot be made, or another process takes the account over.
+        """
+        began = stopwatch()
+        try:
+            async with asyncio.TaskGroup() as group:
+                beside = [group.create_task(run()) for run in (self.messenger.run, *self.background)]
+                trader = await self._start()
+                self.trader, self.started_s = trader, stopwatch() - began
+                log.info("trading", account=self.account, mode=self.mode, start_s=round(self.started_s, 3))
+                if desk is not None:
+                    beside.append(group.create_task(desk(self, stop).run()))
+                beside.append(group.create_task(self._keep_models()))
+                trading = group.create_task(trader.run())
+                while not stop.asked and not trading.done():
+                    await asyncio.sleep(LOOK_S)
+                await self._end(trader, stop, [trading, *beside])
+        except* Exception as failed:
+            raise _first(failed) from None
+        return self.summary(stopwatch() - began)
+
+    async def _start(self) -> Trader:
+        loaded = await self.store.load(self.clock.now_ns())
+        await self.warm_up()
+        await asyncio.to_thread(self.models.reload)
+        engine = PortfolioEngine(self.settings.portfolio)
+        core = TraderCore(engine, self.venue, self.messenger)
+        reconciliation = Reconciliation(core, self.venue, self.clock, self.settings.reconcile)
+        self.findings = await reconciliation.run(loaded, clear_halt=self.clear_halt)
+        log.info("reconciled", account=self.account, **self.findings.to_dict())
+        intake = Intake(self.settings, self.models)
+        trader = Trader(core, self.venue, self.store, self.bus, intake, self.clock, self.settings.pace)
+        core.on_decision = self._count
+        return trader
+
+    def _count(self, stopped_by: str) -> None:
+        if stopped_by:
+            self.stops[stopped_by] = self.stops.get(stopped_by, 0) + 1
+
+    async def _keep_models(self) -> None:
+        while True:
+            await asyncio.sleep(self.settings.pace.reload_s)
+            await asyncio.to_thread(self.models.reload)
+
+    async def _end(self, trader: Trader, stop: Stop, tasks: list[asyncio.Task[Any]]) -> None:
+        """Let nothing new in, store what is there, and say who ended it."""
+        if not stop.asked:
+            return  # a task has failed, and the group says so
+        log.info("stopping", by=stop.by, open_positions=trader.core.engine.state.open_positions)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self.settings.pace.stop_s):
+                await self._say_goodbye(trader, stop)
+
+    async def _say_goodbye(self, trader: Trader, stop: Stop) -> None:
+        while True:
+            await trader.flush()
+            try:
+                if trader.core.is_idle:
+                    await self.store.stopped(stop.by, self.clock.now_ns())
+                    return
+            except StoreAwayError:
+                pass
+            await asyncio.sleep(LOOK_S)
+
+    # -- what people ask for ------------------------------------------------------------------------------------------
+
+    def carry_out(self, name: str, arguments: Mapping[str, str], by: str, stop: Stop) -> dict[str, Any]:
+        """Do what a command says.
+
+        Raises
+        ------
+        InputError
+            If there is no such command, or it cannot be done.
+        """
+        trader = self.trader
+        if trader is None:
+            raise InputError("the trader is starting; try again in a few seconds")
+        if name == "status":
+            return self.status()
+        if name == "positions":
+            return {"positions": self.positions()}
+        if name == "config":
+            return self.settings.model_dump(mode="json")
+        if name == "stop":
+            stop.ask("command")
+            return {"stopping": True, "open_positions": trader.core.engine.state.open_positions}
+        if name == "reload":
+            asyncio.get_running_loop().run_in_executor(None, self.models.reload)
+            return {"reloading": True}
+        trader.command(name, arguments.get("asset", ""), by)
+        return {"done": name, **standing(trader.core.engine, self.clock.now_ns())}
+
+    def status(self) -> dict[str, Any]:
+        """How the account and the process do, as plain data."""
+        trader, now_ns = self.trader, self.clock.now_ns()
+        if trader is None:
+            return {"account": self.account, "mode": self.mode, "ready": False}
+        return {
+            "account": self.account,
+            "mode": self.mode,
+            "ready": True,
+            **standing(trader.core.engine, now_ns),
+            "decisions": trader.core.decisions,
+            "stopped_by": dict(sorted(self.stops.items(), key=lambda item: -item[1])),
+            "messages": dict(trader.intake.counts),
+            "heard_age_s": (now_ns - trader.heard_ns) / 1e9 if trader.heard_ns else None,
+            "store_away": bool(trader.store_away_ns),
+            "chain_away": bool(trader.chain_away_ns),
+            "models": self.models.report(),
+            "start_s": round(self.started_s, 3),
+            "reconciled": self.findings.to_dict(),
+        }
+
+    def positions(self) -> list[dict[str, Any]]:
+        """Every trade that is not over."""
+        if self.trader is None:
+            return []
+        now_ns = self.clock.now_ns()
+        return [position(trade, now_ns) for trade in self.trader.core.engine.state.trades.values()]
+
+    def summary(self, seconds: float) -> dict[str, Any]:
+        """What a run came to."""
+        return {"seconds": round(seconds, 3), **self.status(), "positions": self.positions()}
+
+
+def _first(group: BaseExceptionGroup[Any]) -> BaseException:
+    """The failure that made the others stop; one about a road that is closed only if there is no other."""
+    found = [_first(each) if isinstance(each, BaseExceptionGroup) else each for each in group.exceptions]
+    return next((each for each in found if not isinstance(each, AwayError)), found[0])
