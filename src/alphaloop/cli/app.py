@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from alphaloop.cli import audit, collect, data, demo, features, models, output, pumpfun, trade, train
+from alphaloop.cli import audit, collect, data, demo, features, live, models, output, pumpfun, trade, train
 
 app = typer.Typer(
     name="alphaloop",
@@ -30,6 +30,7 @@ app.command(name="trade")(trade.trade)
 app.add_typer(models.app, name="models", help="Candidates, champions, and what was live when.")
 if find_spec("alphaloop.markets.pumpfun"):  # a market whose folder is gone takes its commands with it
     app.command(name="collect")(collect.collect)
+    app.add_typer(live.app, name="live", help="Trade signals as they come: on paper unless told otherwise.")
     app.add_typer(pumpfun.app, name="pumpfun", help="What happened on Pump.fun, from the chain's own bytes.")
 
 
