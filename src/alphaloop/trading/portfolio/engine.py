@@ -117,6 +117,10 @@ class PortfolioEngine:
     def _opened(self, told: Opened) -> None:
         self.state.restore(told.state)
         self.state.now_ns = max(self.state.now_ns, told.at_ns)
+        for trade in self.state.trades.values():
+            for attempt in trade.attempts:
+                # Their bytes went with the process that made them; only the chain can tell now.
+                attempt.again_ns = 0
         breakers = self.state.panel.state
         if told.deliberate and (breakers.halted or breakers.paused_until_ns > told.at_ns):
             breakers.halted, breakers.paused_until_ns = False, 0

@@ -253,7 +253,8 @@ class Proving:
     def _discovered(self, told: Filled) -> tuple[Trade, Attempt] | None:
         """A transaction of ours that no row tells of: it was sent while nothing could be stored."""
         trade = self.state.by_asset.get(told.asset)
-        if trade is None:
+        # One trade buys once: a second purchase is somebody else's, or an older trade's.
+        if trade is None or (told.side == "buy" and trade.bought):
             return None
         attempt = Attempt(
             signature=told.signature,
