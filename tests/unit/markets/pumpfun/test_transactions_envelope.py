@@ -7,7 +7,6 @@ error codes. It carries the envelope and moves nothing, so nothing here says any
 
 from __future__ import annotations
 
-import struct
 from dataclasses import dataclass, field
 
 import pytest
@@ -36,6 +35,7 @@ from alphaloop.markets.pumpfun.transactions.instructions import Generation
 from alphaloop.markets.pumpfun.transactions.orders import Buy, BuyExactIn, Order, Sell
 from alphaloop.markets.pumpfun.transactions.signer import Signer
 from alphaloop.markets.pumpfun.transactions.tips import TIP_ACCOUNTS, Tip, tip
+from standin_program import returning
 
 FUNDS = 10**9
 WALLET = Keypair.from_seed(b"w" * 32)
@@ -51,22 +51,6 @@ TIPS_BEFORE = 10**6
 PROVEN = 17_000
 """The network's fee for 120,000 units at 100,000 micro-lamports."""
 SEEN_UNITS = {"legacy": 72_000, "v2": 94_000, "v3": 45_000}
-
-
-def returning(code: int) -> bytes:
-    """A program that does nothing but return `code`: an ELF file with one section of two instructions."""
-    text = struct.pack("<BBhi", 0xB7, 0, 0, code) + struct.pack("<BBhi", 0x95, 0, 0, 0)
-    names = b"\0.text\0.shstrtab\0"
-    text_at = 64 + 56
-    names_at = text_at + len(text)
-    sections_at = -(-(names_at + len(names)) // 8) * 8
-    head = b"\x7fELF\2\1\1" + bytes(9)
-    head += struct.pack("<HHIQQQIHHHHHH", 3, 247, 1, text_at, 64, sections_at, 0, 64, 56, 1, 64, 3, 2)
-    segment = struct.pack("<IIQQQQQQ", 1, 5, text_at, text_at, text_at, len(text), len(text), 4096)
-    sections = bytes(64)
-    sections += struct.pack("<IIQQQQIIQQ", 1, 1, 6, text_at, text_at, len(text), 0, 0, 8, 0)
-    sections += struct.pack("<IIQQQQIIQQ", 7, 3, 0, 0, names_at, len(names), 0, 0, 1, 0)
-    return (head + segment + text + names).ljust(sections_at, b"\0") + sections
 
 
 @dataclass

@@ -159,12 +159,19 @@ def parties(user: Pubkey, coin: Coin, settings: Global, lot: int) -> Parties:
     normal = settings.mayhem_fee_recipients if coin.mayhem else settings.fee_recipients
     return Parties(
         user=user,
-        fee_recipient=_drawn(normal, lot, "reserved fee" if coin.mayhem else "fee"),
-        buyback_recipient=_drawn(settings.buyback_fee_recipients, lot // max(len(normal), 1), "buy-back fee"),
+        fee_recipient=drawn(normal, lot, "reserved fee" if coin.mayhem else "fee"),
+        buyback_recipient=drawn(settings.buyback_fee_recipients, lot // max(len(normal), 1), "buy-back fee"),
     )
 
 
-def _drawn(recipients: tuple[str, ...], lot: int, kind: str) -> Pubkey:
+def drawn(recipients: tuple[str, ...], lot: int, kind: str) -> Pubkey:
+    """The recipient that the number `lot` chooses of those that are named.
+
+    Raises
+    ------
+    UnknownKindError
+        If none is named.
+    """
     named = [recipient for recipient in recipients if recipient != ZERO_KEY]
     if not named:
         raise UnknownKindError(f"the global account names 0 {kind} recipients; read it again before trading")

@@ -8,6 +8,7 @@ and submitting them twice does nothing twice.
 from __future__ import annotations
 
 import base64
+from collections.abc import Sequence
 from typing import Final, Literal
 
 import msgspec
@@ -15,14 +16,14 @@ from solders.compute_budget import set_compute_unit_limit, set_compute_unit_pric
 from solders.hash import Hash
 from solders.instruction import Instruction
 from solders.message import MessageV0
+from solders.pubkey import Pubkey
 from solders.transaction import VersionedTransaction
 
 from alphaloop.core.errors import InputError, RefusedError
-from alphaloop.markets.pumpfun.transactions import addresses as at
+from alphaloop.markets.pumpfun.transactions import token_accounts
 from alphaloop.markets.pumpfun.transactions.coins import Coin, Parties
 from alphaloop.markets.pumpfun.transactions.costs import network_fee
 from alphaloop.markets.pumpfun.transactions.instructions import Generation, trade_instruction
-from alphaloop.markets.pumpfun.transactions.layout import pays, reads, writes
 from alphaloop.markets.pumpfun.transactions.orders import U64_LIMIT, Order, Sell
 from alphaloop.markets.pumpfun.transactions.signer import Signer
 from alphaloop.markets.pumpfun.transactions.tips import Tip
@@ -36,9 +37,22 @@ COMPUTE_UNITS: Final[dict[Generation, int]] = {"legacy": 140_000, "v2": 230_000,
 """Limits with room: the most that was seen of the trade itself (72,000, 94,000, and 45,000 by report), a token account
 and the tip. A limit that is too high costs its share of the priority fee only."""
 
-CREATE_IDEMPOTENT: Final = b"\1"
+Part = Literal[
+    "compute_limit",
+    "compute_price",
+    "token_account",
+    "trade",
+    "pool_growth",
+    "volume_account",
+    "cashback_account",
+    "wrapped_account",
+    "pool_trade",
+    "unwrap",
+    "tip",
+]
+"""What an instruction is for. A trade in a pool has a name of its own: its program's errors mean other things."""
 
-Part = Literal["compute_limit", "compute_price", "token_account", "trade", "tip"]
+Step = tuple[Part, Instruction]
 
 
 class EnvelopeError(RefusedError):
@@ -139,18 +153,30 @@ def draft(
     InputError
         If the blockhash is no hash.
     """
-    steps: list[tuple[Part, Instruction]] = [
-        ("compute_limit", set_compute_unit_limit(terms.compute_units)),
-        ("compute_price", set_compute_unit_price(terms.unit_price)),
-    ]
+    steps: list[Step] = []
     if not isinstance(order, Sell):
         steps.append(("token_account", create_token_account(coin, parties)))
     steps.append(("trade", trade_instruction(order, coin, parties, generation)))
-    if terms.tip is not None:
-        steps.append(("tip", terms.tip.instruction(parties.user)))
+    return enclose(steps, parties.user, terms=terms, lifetime=lifetime)
+
+
+def enclose(steps: Sequence[Step], payer: Pubkey, *, terms: Terms, lifetime: Lifetime) -> Draft:
+    """Compile steps into one message, with the compute budget before them and the tip as the last instruction.
+
+    Raises
+    ------
+    InputError
+        If the blockhash is no hash.
+    """
+    budget: list[Step] = [
+        ("compute_limit", set_compute_unit_limit(terms.compute_units)),
+        ("compute_price", set_compute_unit_price(terms.unit_price)),
+    ]
+    tips: list[Step] = [] if terms.tip is None else [("tip", terms.tip.instruction(payer))]
+    whole = [*budget, *steps, *tips]
     recent = Hash.from_bytes(to_bytes(lifetime.blockhash))
-    message = MessageV0.try_compile(parties.user, [instruction for _, instruction in steps], [], recent)
-    return Draft(message, tuple(part for part, _ in steps), lifetime, terms)
+    message = MessageV0.try_compile(payer, [instruction for _, instruction in whole], [], recent)
+    return Draft(message, tuple(part for part, _ in whole), lifetime, terms)
 
 
 def sign(made: Draft, signer: Signer) -> Envelope:
@@ -173,13 +199,4 @@ def sign(made: Draft, signer: Signer) -> Envelope:
 
 def create_token_account(coin: Coin, parties: Parties) -> Instruction:
     """Make the wallet's associated token account, or do nothing if it is there."""
-    account = at.token_account(parties.user, coin.mint, coin.token_program)
-    accounts = [
-        pays(parties.user),
-        writes(account),
-        reads(parties.user),
-        reads(coin.mint),
-        reads(at.SYSTEM),
-        reads(coin.token_program),
-    ]
-    return Instruction(at.ATA_PROGRAM, CREATE_IDEMPOTENT, accounts)
+    return token_accounts.create(parties.user, parties.user, coin.mint, coin.token_program)

@@ -7,11 +7,14 @@ from typing import Any, Final, Literal
 
 import msgspec
 
-Remedy = Literal["requote", "use_pool", "resize", "check_balance", "fund", "refresh_accounts", "fix_kind", "report"]
+Remedy = Literal[
+    "requote", "use_pool", "resize", "check_balance", "fund", "refresh_accounts", "fix_kind", "wait", "report"
+]
 """What helps: a new quote; the coin's pool, never the curve again; another amount; reading the token balance again;
-more SOL; new recipients, creator and program facts; another kind of coin was assumed; nothing that is known."""
+more SOL; new recipients, creator and program facts; another kind of coin was assumed; time alone; nothing that is
+known."""
 
-_KNOWN: Final[dict[int, tuple[str, Remedy]]] = {
+_CURVE: Final[dict[int, tuple[str, Remedy]]] = {
     2006: ("ConstraintSeeds", "refresh_accounts"),
     3012: ("AccountNotInitialized", "refresh_accounts"),
     6000: ("NotAuthorized", "refresh_accounts"),
@@ -35,6 +38,44 @@ _KNOWN: Final[dict[int, tuple[str, Remedy]]] = {
     6074: ("bonding_curve_v2 wrong", "refresh_accounts"),
     6094: ("v3 refuses cashback coins", "fix_kind"),
 }
+
+_POOL: Final[dict[int, tuple[str, Remedy]]] = {
+    # Of the programs that the pool calls: fewer coins than are sold, or too few lamports for an account it makes.
+    1: ("InsufficientFunds", "check_balance"),
+    2006: ("ConstraintSeeds", "refresh_accounts"),
+    3012: ("AccountNotInitialized", "refresh_accounts"),
+    6001: ("ZeroBaseAmount", "resize"),
+    6002: ("ZeroQuoteAmount", "resize"),
+    6004: ("ExceededSlippage", "requote"),
+    6008: ("InvalidBaseMint", "refresh_accounts"),
+    6009: ("InvalidQuoteMint", "refresh_accounts"),
+    6013: ("InvalidProtocolFeeRecipient", "refresh_accounts"),
+    6014: ("InvalidPoolBaseTokenAccount", "refresh_accounts"),
+    6015: ("InvalidPoolQuoteTokenAccount", "refresh_accounts"),
+    6021: ("DisabledSell", "wait"),
+    # Seen where an account of a newer list was missing, after the transfers.
+    6023: ("Overflow", "refresh_accounts"),
+    6044: ("NotEnoughRemainingAccounts", "refresh_accounts"),
+    # Also where a coin with a creator is charged nothing for it: `sell` then reads its trailing accounts otherwise.
+    6053: ("BuybackFeeRecipientNotAuthorized", "refresh_accounts"),
+    6058: ("BuybackFeeRecipientMissing", "refresh_accounts"),
+    6059: ("MissingCashbackAccounts", "fix_kind"),
+    6060: ("InvalidCashbackAccumulator", "fix_kind"),
+    6061: ("InvalidCashbackAccumulatorAta", "fix_kind"),
+    6062: ("InvalidPoolV2", "refresh_accounts"),
+    6063: ("InsufficientRealQuoteReserves", "resize"),
+    6079: ("CashbackCoinNotSupported", "fix_kind"),
+}
+
+_BY_PART: Final = {"trade": _CURVE, "pool_trade": _POOL}
+_MOVES_LAMPORTS: Final = (
+    "tip",
+    "token_account",
+    "wrapped_account",
+    "cashback_account",
+    "volume_account",
+    "pool_growth",
+)
 
 
 class Failure(msgspec.Struct, frozen=True):
@@ -61,7 +102,7 @@ class Failure(msgspec.Struct, frozen=True):
 def read_failure(error: Any, parts: Sequence[str]) -> Failure:
     """Read the `err` of a signature status, a transaction's meta or a simulation.
 
-    A program's number means what this table says only in the trade itself; elsewhere it is reported as it is.
+    A program's number means what these tables say only in the trade itself; elsewhere it is reported as it is.
 
     Parameters
     ----------
@@ -78,10 +119,11 @@ def read_failure(error: Any, parts: Sequence[str]) -> Failure:
     name, code = _opened(reason)
     if name != "Custom" or not isinstance(code, int):
         return Failure(part, None, name, "report")
-    if part == "trade" and code in _KNOWN:
-        return Failure(part, code, *_KNOWN[code])
-    # Both parts move lamports by the system program, whose 1 says that the wallet has too few.
-    if part in ("tip", "token_account") and code == 1:
+    known = _BY_PART.get(part, {}).get(code)
+    if known is not None:
+        return Failure(part, code, *known)
+    # These parts move lamports by the system program, whose 1 says that the wallet has too few.
+    if part in _MOVES_LAMPORTS and code == 1:
         return Failure(part, code, "InsufficientLamports", "fund")
     return Failure(part, code, f"Custom {code}", "report")
 
