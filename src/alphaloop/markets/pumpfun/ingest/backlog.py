@@ -68,6 +68,8 @@ class Backlog:
 
     async def _read_back(self) -> None:
         found = await asyncio.to_thread(self._next_on_disk)
+        # The recording may be ahead of what was put here: that is still to come.
+        found = [record for record in found if record.known_ns <= self._put_ns]
         self._waiting.extend(found)
         self._on_disk = max(0, self._on_disk - len(found))
         if found and found[-1].known_ns >= self._put_ns:

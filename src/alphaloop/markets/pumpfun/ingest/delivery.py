@@ -29,7 +29,9 @@ log = structlog.get_logger("alphaloop.pumpfun.delivery")
 class DeliverySettings(Settings):
     """Bounds and patience."""
 
-    most_rows: int = Field(default=100_000, ge=1, description="rows that wait for the database; then the market waits")
+    most_rows: int = Field(
+        default=100_000, ge=1, description="rows and messages that wait for the database; then the market waits"
+    )
     rows_at_once: int = Field(default=5_000, ge=1, description="rows of one transaction, about")
     most_messages: int = Field(default=20_000, ge=1, description="messages that wait for the bus; then the oldest go")
     retry_s: float = Field(default=0.5, gt=0, description="pause before the database or the bus is tried again")
@@ -90,6 +92,8 @@ class Delivery:
         self._to_store: deque[Batch] = deque()
         self._to_send: deque[tuple[int, Publish | Member]] = deque()
         self._waiting_rows = 0
+        self._waiting_messages = 0
+        self._turn = asyncio.Lock()
         self._changed = asyncio.Event()
         self._room = asyncio.Event()
         self._stored = asyncio.Event()
@@ -107,15 +111,27 @@ class Delivery:
         """Rows that wait for the database."""
         return self._waiting_rows
 
+    @property
+    def is_full(self) -> bool:
+        """Whether so much waits for the database that whoever hands over more has to wait."""
+        return self._waiting_rows + self._waiting_messages > self._settings.most_rows
+
     async def put(self, batch: Batch) -> None:
-        """Hand over a batch; waits while too many rows wait already."""
-        while self._waiting_rows > self._settings.most_rows:
-            self._room.clear()
-            await self._room.wait()
-        self._to_store.append(batch)
-        self.handed_ns = max(self.handed_ns, batch.known_ns)
-        self._waiting_rows += len(batch.rows)
-        self._changed.set()
+        """Hand over a batch; waits while too much waits already, behind those who came before."""
+        # One at a time: whoever has waited must not be overtaken by one who came when there was room again.
+        async with self._turn:
+            while self.is_full:
+                self._room.clear()
+                await self._room.wait()
+            self.handed_ns = max(self.handed_ns, batch.known_ns)
+            if self._to_store and not batch.rows and not batch.messages:
+                # Trades in pools leave nothing behind; a day of them must not pile up while the database is away.
+                self._to_store[-1].known_ns = max(self._to_store[-1].known_ns, batch.known_ns)
+                return
+            self._to_store.append(batch)
+            self._waiting_rows += len(batch.rows)
+            self._waiting_messages += len(batch.messages)
+            self._changed.set()
 
     async def store(self) -> None:
         """Store batches until cancelled."""
@@ -135,8 +151,9 @@ class Delivery:
                 self._to_store.popleft()
                 self._enqueue(batch)
             self._waiting_rows -= count
+            self._waiting_messages -= sum(len(batch.messages) for batch in batches)
             self.stored_rows += count
-            self.stored_ns = batches[-1].known_ns
+            self.stored_ns = max(self.stored_ns, batches[-1].known_ns)
             self._room.set()
             self._stored.set()
 

@@ -97,8 +97,11 @@ class PipelineStats:
         return found
 
     async def write(self, row: Row | None) -> None:
-        """Store a row of its own, behind what the market handed out so far."""
-        if row is not None:
+        """Store a row of its own, behind what the market handed out so far; in the log it is already.
+
+        While nothing more can wait for the database it is left out: the next report must not wait for this one.
+        """
+        if row is not None and not self._delivery.is_full:
             batch = Batch(self._delivery.handed_ns)
             batch.store(row)
             await self._delivery.put(batch)
