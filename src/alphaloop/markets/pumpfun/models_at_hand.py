@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import structlog
@@ -53,15 +53,27 @@ class Model:
         """Identity of that set."""
         return self.scorer.contract.feature_set_hash
 
+    def is_newer(self, created_ns: int) -> bool:
+        """Whether it was made after `created_ns`."""
+        return self.scorer.contract.created_ns > created_ns
+
+
+class Candidate(NamedTuple):
+    """An artifact as it describes itself; whether that is true is seen when it is loaded."""
+
+    created_ns: int
+    identity: str
+    path: Path
+
 
 @dataclass
 class ModelsAtHand:
     """Models by name, from a registry or from a folder of artifacts.
 
-    In a registry the champion of each name counts. In any other folder it is the newest artifact of each name, one or
-    two folders deep: dropping a folder in is enough. Whether an artifact is new is told from its manifest, so a look
-    that finds nothing new costs a few reads. A model whose artifact is gone is let go at the second look that misses
-    it: the first may have come while it was being replaced.
+    In a registry the champion of each name counts. In any other folder it is the newest sound artifact of each name,
+    one or two folders deep: dropping a folder in is enough, and taking it out goes back to the one before. Whether an
+    artifact is new is told from its manifest, so a look that finds nothing new costs a few reads. A model whose
+    artifact is gone is let go at the second look that misses it: the first may have come while it was being replaced.
 
     Every model scores with `Scorer`, one row like many, so that whoever scores a message and whoever scores a row of
     the store come to the same bits.
@@ -83,7 +95,7 @@ class ModelsAtHand:
         """Look at the folder and take over what is new; gives the names of the models that changed."""
         self.refused = {}
         found = self._champions() if (self.folder / LEDGER).is_file() else self._newest()
-        changed = [name for name, (identity, path) in found.items() if self._take(name, identity, path)]
+        changed = [name for name, candidates in found.items() if self._take_first_sound(name, candidates)]
         for name in [name for name in self.models if name not in found and not self._is_refused(name)]:
             if name in self._missed:
                 changed.append(name)
@@ -117,23 +129,23 @@ class ModelsAtHand:
             if model.feature_set_hash == wanted.hash
         }
 
-    def _champions(self) -> dict[str, tuple[str, Path]]:
+    def _champions(self) -> dict[str, list[Candidate]]:
         registry = Registry(self.folder)
-        found = {}
+        found: dict[str, list[Candidate]] = {}
         try:
             names = sorted({entry.name for entry in registry.list() if entry.market == MARKET})
             for name in names:
                 identity = registry.champion(name)
                 if identity is not None:
-                    found[name] = (identity, registry.path(identity))
+                    found[name] = [Candidate(0, identity, registry.path(identity))]
         except AlphaloopError as error:
             self._refuse(LEDGER, str(error))
-            return {name: (model.scorer.id, self.folder) for name, model in self.models.items()}
+            return {name: [Candidate(0, model.scorer.id, self.folder)] for name, model in self.models.items()}
         return found
 
-    def _newest(self) -> dict[str, tuple[str, Path]]:
-        """The newest artifact of each name; what is no artifact of this market is left aside."""
-        found: dict[str, tuple[int, str, Path]] = {}
+    def _newest(self) -> dict[str, list[Candidate]]:
+        """Artifacts of each name, the newest first; what is no artifact of this market is left aside."""
+        found: dict[str, list[Candidate]] = {}
         for manifest in sorted([*self.folder.glob(f"*/{MANIFEST}"), *self.folder.glob(f"*/*/{MANIFEST}")]):
             path = manifest.parent
             if any(part.startswith(".") for part in path.relative_to(self.folder).parts):
@@ -144,24 +156,30 @@ class ModelsAtHand:
             except (OSError, ValueError, TypeError, KeyError) as error:
                 self._refuse(str(path), f"{path} is no artifact of this market ({type(error).__name__}: {error})")
                 continue
-            if name not in found or (created_ns, identity) > found[name][:2]:
-                found[name] = (created_ns, identity, path)
-        return {name: (identity, path) for name, (_, identity, path) in found.items()}
+            found.setdefault(name, []).append(Candidate(created_ns, identity, path))
+        return {name: sorted(candidates, reverse=True) for name, candidates in found.items()}
 
-    def _take(self, name: str, identity: str, path: Path) -> bool:
-        present = self.models.get(name)
-        if present is not None and present.scorer.id == identity:
-            return False
-        try:
-            scorer = Scorer.load(path)
-            _check(scorer, identity)
-        except AlphaloopError as error:
-            self._refuse(name, str(error))
-            return False
+    def _take_first_sound(self, name: str, candidates: Sequence[Candidate]) -> bool:
+        """Take over the first that can be used, and say whether it is another one than now."""
+        present, refused = self.models.get(name), False
+        for created_ns, identity, path in candidates:
+            if present is not None and (present.scorer.id == identity or (refused and present.is_newer(created_ns))):
+                return False
+            try:
+                scorer = Scorer.load(path)
+                _check(scorer, identity)
+            except AlphaloopError as error:
+                refused = True
+                self._refuse(name, str(error))
+            else:
+                self._replace(name, scorer, present)
+                return True
+        return False
+
+    def _replace(self, name: str, scorer: Scorer, present: Model | None) -> None:
         # A new dict, not a changed one: another thread may be scoring with the models of the old one.
         self.models = {**self.models, name: Model(scorer, self.clock.now_ns())}
         log.info("model_loaded", model=name, model_id=scorer.id, replaces=present.scorer.id if present else None)
-        return True
 
     def _is_refused(self, name: str) -> bool:
         return any(name == what or Path(what).name == name for what in self.refused)
@@ -178,7 +196,11 @@ def probability_of_hit(scorer: Scorer, rows: np.ndarray[Any, np.dtype[np.float32
 
 def _named(path: Path) -> tuple[str, int]:
     """Name and time of an artifact, read from its contract without checking it; raises if it is not of this market."""
-    graph = next(path.glob("*.onnx")).stem
+    graphs = sorted(path.glob("*.onnx"))
+    if not graphs:
+        # Perhaps it is being copied: the next look will tell.
+        raise ValueError("it has no graph")
+    graph = graphs[0].stem
     contract = json.loads((path / ("metadata.json" if graph == "model" else f"{graph}_metadata.json")).read_bytes())
     if contract["market"] != MARKET:
         raise ValueError(f"its market is {contract['market']!r}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +11,7 @@ import msgspec
 import pyarrow.parquet as pq
 import pytest
 
-from alphaloop.core.errors import DataError, StateError
+from alphaloop.core.errors import DataError, InputError, StateError
 from alphaloop.markets.pumpfun.events import Complete
 from alphaloop.markets.pumpfun.recording import replay
 from alphaloop.markets.pumpfun.recording.frames import MAGIC, frame, read_log
@@ -160,7 +161,7 @@ def test_damage_inside_a_log_is_refused_not_read_with_a_hole(tmp_path: Path) -> 
 
 
 def test_one_process_records(tmp_path: Path) -> None:
-    with Wal(tmp_path), pytest.raises(StateError, match="being recorded by another process"):
+    with Wal(tmp_path), pytest.raises(InputError, match=rf"being recorded by process {os.getpid()}; stop it"):
         Wal(tmp_path)
     Wal(tmp_path).close()
 

@@ -19,7 +19,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from alphaloop.core.errors import StateError
+from alphaloop.core.errors import InputError, StateError
 from alphaloop.core.files import sync_folder
 from alphaloop.markets.pumpfun.recording.frames import frame, read_log
 from alphaloop.markets.pumpfun.recording.segments import Segment, list_segments, remove_unfinished, write_segment
@@ -46,15 +46,14 @@ class Wal:
 
     Raises
     ------
-    StateError
-        If another process writes this recording.
+    InputError
+        If another process writes this recording, or the folder cannot be written.
     DataError
         If a file of the recording is damaged.
     """
 
     def __init__(self, folder: Path | str) -> None:
         self.folder = Path(folder)
-        self.folder.mkdir(parents=True, exist_ok=True)
         self._process_lock = _lock(self.folder)
         self._writing = threading.Lock()
         self._sealing = threading.Lock()
@@ -219,10 +218,21 @@ class Wal:
 
 
 def _lock(folder: Path) -> int:
-    handle = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        handle = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    except OSError as error:
+        raise InputError(f"{folder} cannot be written ({error.strerror}); give a folder to record into") from None
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
+        holder = os.pread(handle, 32, 0).decode(errors="replace").strip()
         os.close(handle)
-        raise StateError(f"{folder} is being recorded by another process; stop it, or give another folder") from None
+        raise InputError(
+            f"{folder} is being recorded by {f'process {holder}' if holder else 'another process'}; stop it, or give "
+            "another folder"
+        ) from None
+    with suppress(OSError):  # a full disk shall not keep anybody from starting
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
     return handle

@@ -19,8 +19,9 @@ from alphaloop.markets.pumpfun.inference import InferenceSettings, MlInference
 from alphaloop.markets.pumpfun.ingest.endpoints import EndpointSettings, endpoints_of_environment, read_endpoints
 from alphaloop.markets.pumpfun.market import PumpMarket
 from alphaloop.markets.pumpfun.models_at_hand import ModelsAtHand
+from alphaloop.markets.pumpfun.recording.wal import Wal
 from alphaloop.markets.pumpfun.schema import SCHEMA
-from alphaloop.markets.pumpfun.services.collect import CollectProcess, Limits, first_failure
+from alphaloop.markets.pumpfun.services.collect import RECORDING, CollectProcess, Limits, first_failure
 from alphaloop.markets.pumpfun.services.periodic import PeriodicService
 from alphaloop.markets.pumpfun.services.settings import CollectSettings
 from alphaloop.stores.records import Records, open_records
@@ -93,8 +94,10 @@ def collect(
     clock = clock or SystemClock()
     known = places.known_endpoints()
     with ExitStack() as stack:
+        # First of all: a second process on this folder must touch nothing, the database included.
+        wal = stack.enter_context(Wal(places.data / RECORDING))
         records = stack.enter_context(open_database(places.database))
-        return asyncio.run(_collect(places, settings, limits, asked_to_stop, clock, known, records, beside))
+        return asyncio.run(_collect(places, settings, limits, asked_to_stop, clock, known, records, wal, beside))
 
 
 async def _collect(
@@ -105,6 +108,7 @@ async def _collect(
     clock: Clock,
     known: Sequence[EndpointSettings],
     records: Records,
+    wal: Wal,
     beside: Beside | None,
 ) -> dict[str, Any]:
     async with open_bus(places.bus) as bus:
@@ -113,7 +117,7 @@ async def _collect(
         extra = [archive_service(records, settings, clock)]
         if models is not None:
             extra += inference_services(records, models, settings, clock)
-        process = CollectProcess(settings, places.data, known, records, bus, market, extra, clock)
+        process = CollectProcess(settings, places.data, known, records, bus, market, extra, clock, wal)
         if beside is None:
             return await process.run(limits, asked_to_stop)
         end = asyncio.Event()
@@ -146,7 +150,7 @@ def inference_services(
     records: Records, models: ModelsAtHand, settings: CollectSettings, clock: Clock
 ) -> list[PeriodicService]:
     """Give the services that score what is stored and look for new models."""
-    scoring = InferenceSettings(interval_s=settings.inference_s)
+    scoring = InferenceSettings(interval_s=settings.inference_s, reload_s=settings.reload_s)
     inference = MlInference(records, models, scoring, clock)
     return [
         PeriodicService("inference", scoring.interval_s, inference.cycle),

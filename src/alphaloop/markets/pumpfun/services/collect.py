@@ -47,6 +47,7 @@ from alphaloop.stores.records import Records
 
 log = structlog.get_logger("alphaloop.pumpfun.collect")
 
+RECORDING = "recording"
 LOOK_S = 0.1
 WATCH_S = 0.5
 
@@ -77,6 +78,8 @@ class CollectProcess:
         Holds the recording, the snapshots and what else must survive the process.
     extra : sequence of PeriodicService
         Services of others that run beside: inference, archive.
+    wal : Wal, optional
+        Of the recording in `folder`, where somebody has opened it already; it is closed here.
     """
 
     settings: CollectSettings
@@ -87,10 +90,11 @@ class CollectProcess:
     market: PumpMarket
     extra: Sequence[PeriodicService] = ()
     clock: Clock = field(default_factory=SystemClock)
+    wal: Wal | None = None
 
     def __post_init__(self) -> None:
-        settings, recording = self.settings, self.folder / "recording"
-        self._wal = Wal(recording)
+        settings, recording = self.settings, self.folder / RECORDING
+        self._wal = self.wal or Wal(recording)
         self._marks = Marks(self.folder / "marks")
         self._unfinished = Unfinished(self.folder / "unfinished.json")
         self._budgets = Budgets(self.clock, self.folder / "budgets.json")

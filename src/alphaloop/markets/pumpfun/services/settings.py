@@ -41,6 +41,7 @@ class CollectSettings(Settings):
     retry_s: float = Field(default=30.0, gt=0, description="between askings for transactions that no node had")
     give_up_s: float = Field(default=3600.0, gt=0, description="after so long such a transaction counts as lost")
     inference_s: float = Field(default=5.0, gt=0, description="between looks for signals without a score")
+    reload_s: float = Field(default=300.0, gt=0, description="between looks for new models")
     archive: ArchiveSettings = Field(default_factory=ArchiveSettings)
     archive_s: float = Field(default=21_600.0, gt=0, description="between moves of old trades to files")
     stop_s: float = Field(default=20.0, gt=0, description="patience at the end for the database and the bus")
