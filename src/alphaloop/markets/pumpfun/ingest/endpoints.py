@@ -11,10 +11,11 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
 from pydantic import BeforeValidator, Field, SecretStr
 
+from alphaloop.core.addresses import HIDDEN
 from alphaloop.core.errors import InputError, RecipeError
 from alphaloop.core.settings import Settings
 
@@ -31,13 +32,30 @@ def _secret(value: object) -> object:
 
 def _url(*schemes: str) -> BeforeValidator:
     def check(value: object) -> object:
-        text = value.get_secret_value() if isinstance(value, SecretStr) else _secret(value)
-        parts = urlsplit(str(text))
-        if parts.scheme not in schemes or not parts.hostname:
+        parts = _parts(value)
+        if parts is None or parts.scheme not in schemes or not parts.hostname:
             raise ValueError(f"it must be a URL that begins with {' or '.join(f'{s}://' for s in schemes)}")
         return value
 
     return BeforeValidator(check)
+
+
+def _parts(value: object) -> SplitResult | None:
+    """Take a URL apart; None if it is none. The library's own error would repeat it."""
+    text = value.get_secret_value() if isinstance(value, SecretStr) else _secret(value)
+    try:
+        parts = urlsplit(str(text))
+        _ = parts.port
+    except ValueError:
+        return None
+    return parts
+
+
+def _is_proxy(value: object) -> object:
+    parts = _parts(value) if value is not None else None
+    if parts is not None and (parts.path.strip("/") or parts.query or (parts.username and not parts.password)):
+        raise ValueError("it must be SCHEME://HOST:PORT or SCHEME://USER:PASSWORD@HOST:PORT, percent-encoded")
+    return value
 
 
 class EndpointSettings(Settings):
@@ -52,8 +70,8 @@ class EndpointSettings(Settings):
         default=SecretStr(""), description="the key; without {key} in a URL it becomes the last part of its path"
     )
     key_env: str = Field(default="", description="environment variable that holds the key, instead of `key`")
-    proxy: Annotated[SecretStr | None, _url("http", "https", "socks5", "socks5h")] = Field(
-        default=None, description="proxy for this key, for both kinds of connection"
+    proxy: Annotated[SecretStr | None, BeforeValidator(_is_proxy), _url("http", "https", "socks5", "socks5h")] = Field(
+        default=None, description="proxy for this key, for both connections; socks5h resolves names there"
     )
     budget_units: int = Field(default=3_000_000, ge=1, description="request units per calendar month")
     requests_per_s: int = Field(default=25, ge=1, le=10_000, description="requests in any second")
@@ -95,11 +113,14 @@ class EndpointSettings(Settings):
         return self.secret or self.ws
 
     def redact(self, text: str) -> str:
-        """Give `text` without this endpoint's secrets."""
-        proxy = self.proxy.get_secret_value() if self.proxy is not None else ""
-        for secret in (self.ws, self.http, proxy, self.secret):
+        """Give `text` without this endpoint's secrets: key, URLs that hold it, and what the proxy is asked with."""
+        proxy = "" if self.proxy is None else self.proxy.get_secret_value()
+        parts = urlsplit(proxy)
+        credentials = [parts.username or "", parts.password or ""]
+        secrets = {self.ws, self.http, self.secret, proxy, *credentials, *map(unquote, credentials)}
+        for secret in sorted(secrets, key=len, reverse=True):
             if len(secret) > 3:
-                text = text.replace(secret, "***")
+                text = text.replace(secret, HIDDEN)
         return text
 
 

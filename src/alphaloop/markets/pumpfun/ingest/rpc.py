@@ -10,6 +10,7 @@ from typing import Any, Self
 import httpx
 import msgspec
 from pydantic import Field
+from socksio import SOCKSError
 
 from alphaloop.core.errors import AlphaloopError
 from alphaloop.core.settings import Settings
@@ -62,7 +63,7 @@ class Rpc:
             endpoint = await self._pool.request(self._settings.units.get(method, 1), failed)
             try:
                 answer = await self._post(endpoint, method, params)
-            except (httpx.HTTPError, httpx.InvalidURL, msgspec.DecodeError, ValueError) as error:
+            except (httpx.HTTPError, httpx.InvalidURL, SOCKSError, msgspec.DecodeError, ValueError) as error:
                 reason = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
                 self._pool.failed(endpoint, reason)
             else:
