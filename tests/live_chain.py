@@ -53,7 +53,7 @@ Way = Literal["rpc", "engine"]
 
 
 class Refusal(Exception):
-    """A submission was not taken; `kind`: ``undecodable``, ``congested``, ``no_tip``, ``already_processed`` or another."""
+    """Not taken; `kind` says why: ``undecodable``, ``congested``, ``no_tip``, ``already_processed`` or another."""
 
     def __init__(self, kind: str, message: str = "") -> None:
         super().__init__(message or kind)
@@ -382,16 +382,23 @@ class Chain:
     def lamports(self, address: str) -> int:
         return self.state.lamports(address)
 
-    def account(self, address: str) -> dict[str, Any] | None:
-        """As ``getMultipleAccounts`` tells it, in base64."""
-        return account(self.state, self.fees, address)
+    def view(self, behind: int = 0) -> State:
+        """The state as so many blocks before the newest saw it; to read only."""
+        if behind <= 0:
+            return self.state
+        return self.state.past(self.blocks[max(1, len(self.blocks) - behind)].mark if len(self.blocks) > 1 else (0, 0))
 
-    def token_accounts(self, owner: str, program: str) -> list[str]:
+    def account(self, address: str, behind: int = 0) -> dict[str, Any] | None:
+        """As ``getMultipleAccounts`` tells it, in base64."""
+        return account(self.view(behind), self.fees, address)
+
+    def token_accounts(self, owner: str, program: str, behind: int = 0) -> list[str]:
         """Addresses of a wallet's token accounts under one token program."""
+        view = self.view(behind)
         return [
             address
-            for address, held in self.state.each("tokens").items()
-            if held.owner == owner and self.coin(held.mint).token_program == program
+            for address, held in view.each("tokens").items()
+            if held.owner == owner and view.get("coin", held.mint).token_program == program
         ]
 
     def context(self, mint: str) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import math
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -62,8 +61,12 @@ class Parsed:
     @property
     def fee(self) -> int:
         """Lamports to the network, landed or failed."""
-        price = int.from_bytes(self._compute(3)[1:9], "little")
-        return SIGNATURE_FEE + math.ceil(self.limit * price / 1_000_000) if price else SIGNATURE_FEE
+        return SIGNATURE_FEE - (-self.limit * self.unit_price // 1_000_000)
+
+    @property
+    def unit_price(self) -> int:
+        """Micro-lamports for a compute unit."""
+        return int.from_bytes(self._compute(3)[1:9], "little")
 
     @property
     def tips(self) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import ChainMap
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -92,7 +93,8 @@ class State:
         self.signature = ""
 
     def get(self, kind: str, address: str, default: Any = None) -> Any:
-        return self._cells.get((kind, address), default)
+        found = self._cells.get((kind, address))
+        return default if found is None else found
 
     def put(self, kind: str, address: str, value: Any) -> None:
         place = (kind, address)
@@ -120,6 +122,15 @@ class State:
             else:
                 self._cells[place] = value
         del self.ledger[moves:]
+
+    def past(self, mark: tuple[int, int]) -> State:
+        """The state as it was at a mark; to read only."""
+        found = State()
+        over: dict[tuple[str, str], Any] = {}
+        for place, value in reversed(self._before[max(0, mark[0] - self._forgotten) :]):
+            over[place] = value
+        found._cells = ChainMap(over, self._cells)  # type: ignore[assignment]
+        return found
 
     def settle(self, mark: tuple[int, int]) -> None:
         """Make everything before a mark final."""
