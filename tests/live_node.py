@@ -116,8 +116,6 @@ class Node:
         statuses = self.chain.statuses(signatures, search=search)
         pairs = zip(signatures, statuses, strict=True)
         seen = [status if self._entry(one, self.lag) else None for one, status in pairs]
-            status if self._entry(one, self.lag) else None for one, status in zip(signatures, statuses, strict=True)
-        ]
         return self._told(self.lag, seen)
 
     def _getTransaction(self, signature: str, options: dict[str, Any] | None = None) -> dict[str, Any] | None:
