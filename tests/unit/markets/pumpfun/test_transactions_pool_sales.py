@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import msgspec
 import pytest
 from solders.account import Account
 from solders.keypair import Keypair
@@ -324,6 +325,13 @@ def test_what_was_not_read_or_is_something_else_is_said():
     for place, wrong in [(0, account()[1:]), (0, account()[:210]), (1, None), (1, good[2]), (2, good[1]), (3, b"")]:
         with pytest.raises(DataError):
             read_pool_state(MINT, at.TOKEN_2022, [wrong if i == place else data for i, data in enumerate(good)])
+
+
+def test_a_state_is_kept_as_plain_json_with_its_sign():
+    state = read(virtual=-(10**9), flags=(1, 1), waiting=(7, 8))
+    assert msgspec.json.decode(msgspec.json.encode(state), type=PoolState) == state
+    assert msgspec.convert(msgspec.to_builtins(state), PoolState) == state
+    assert (state.priced, PLAIN.priced) == (84 * 10**9, 85 * 10**9)
 
 
 def test_what_a_newer_account_holds_is_told_and_padding_is_nothing_new():

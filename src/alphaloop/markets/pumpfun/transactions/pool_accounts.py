@@ -92,6 +92,11 @@ class PoolState(msgspec.Struct, frozen=True):
     quote: int
     supply: int
 
+    @property
+    def priced(self) -> int:
+        """Lamports that prices are made from: what the vault holds and the virtual reserves, which have a sign."""
+        return self.quote + self.pool.virtual_quote_reserves
+
 
 def pool_reads(mint: Pubkey, token_program: Pubkey) -> tuple[Pubkey, Pubkey, Pubkey, Pubkey]:
     """The accounts that `read_pool_state` takes, in its order: the pool, its coin vault, its SOL vault, the mint.
