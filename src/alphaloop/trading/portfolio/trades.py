@@ -8,7 +8,21 @@ from typing import Any
 import msgspec
 
 from alphaloop.core.errors import StateError
-from alphaloop.trading.portfolio.records import ExitReason, Side
+from alphaloop.trading.portfolio.attempts import UNPROVED, Attempt, AttemptState
+from alphaloop.trading.portfolio.inputs import Side
+
+__all__ = ["ENDED", "HOLDING", "STEPS", "UNPROVED", "Attempt", "AttemptState", "ExitReason", "Trade", "TradeState"]
+
+
+class ExitReason(StrEnum):
+    """What ended a position; each outranks those below it, except for the last, which a person gives."""
+
+    ANTI_SIGNAL = "anti_signal"
+    TAKE_PROFIT = "take_profit"
+    TRAILING_STOP = "trailing_stop"
+    STOP_LOSS = "stop_loss"
+    TIMEOUT = "timeout"
+    MANUAL = "manual"
 
 
 class TradeState(StrEnum):
@@ -42,54 +56,6 @@ STEPS: dict[TradeState, frozenset[TradeState]] = {
     _T.CLOSED: frozenset(),
     _T.FAILED: frozenset(),
 }
-
-
-class AttemptState(StrEnum):
-    """Where one transaction is: made, handed over, landed with or without effect, or beyond its time."""
-
-    DRAFTED = "drafted"
-    SENT = "sent"
-    LANDED = "landed"
-    FILLED = "filled"
-    FAILED = "failed"
-    DEAD = "dead"
-    DISCARDED = "discarded"
-
-
-UNPROVED = frozenset({AttemptState.DRAFTED, AttemptState.SENT, AttemptState.LANDED})
-
-
-class Attempt(msgspec.Struct, kw_only=True):
-    """One transaction of an order.
-
-    Attributes
-    ----------
-    most : int
-        What it may take from the free balance, reserved until it is proved.
-    again_ns : int
-        When bytes that nobody took are handed over again; 0 if somebody took them.
-    cost : int
-        What it took although it did nothing.
-    """
-
-    signature: str
-    order_id: str
-    side: Side
-    step: int
-    last_valid: int
-    most: int
-    least: int
-    tip: int
-    network: int
-    expected: int
-    venue: str
-    made_ns: int
-    details: dict[str, Any]
-    state: AttemptState = AttemptState.DRAFTED
-    ended_ns: int = 0
-    again_ns: int = 0
-    cost: int = 0
-    reason: str = ""
 
 
 class Trade(msgspec.Struct, kw_only=True):
