@@ -2,8 +2,8 @@
 
     run = Simulation(seed=7).run()       # raises `Broken` with what is wrong; the same seed does so again
 
-The trader's own code runs, from listening to proving, on the twins of `live_twins` over the chain of `live_chain`, in the
-virtual time of `live_loop`.
+The trader's own code runs, from listening to proving, on the twins of `live_twins` over the chain of `live_chain`, in
+the virtual time of `live_loop`.
 """
 
 from __future__ import annotations
@@ -48,9 +48,9 @@ class World:
     """What is going on around the trader."""
 
     coins: int = 5
-    trading_s: float = 90.0
-    calm_s: float = 90.0
-    settle_s: float = 150.0
+    trading_s: float = 40.0
+    calm_s: float = 45.0
+    settle_s: float = 160.0
     hold_s: float = 25.0
     signal_s: float = 0.8
     chain_faults: Faults = field(default_factory=Faults)
@@ -73,8 +73,8 @@ class World:
 
         return cls(
             coins=chance.randint(2, 6),
-            signal_s=chance.uniform(0.2, 2.0),
-            hold_s=chance.uniform(5.0, 40.0),
+            signal_s=chance.uniform(0.1, 1.0),
+            hold_s=chance.uniform(4.0, 25.0),
             chain_faults=Faults(
                 drop=share(0.4),
                 never=share(0.2),
@@ -160,13 +160,10 @@ class Simulation:
         self.records = MemoryRecords()
         self.records.migrate(Schema("warnings", (Step("1", (CreateTable(ANTI_SIGNALS),)),), (ANTI_SIGNALS,)))
         weather = [
-            Weather(chance, share, 6.0, world.calm_s)
-            for share in (world.store_away, world.bus_away, world.chain_away)
+            Weather(chance, share, 6.0, world.calm_s) for share in (world.store_away, world.bus_away, world.chain_away)
         ]
         self.store_weather, bus_weather, self.chain_weather = weather
-        self.bus = TwinBus(
-            chance, bus_weather, world.calm_s, world.bus_drop, world.bus_double, world.bus_delay
-        )
+        self.bus = TwinBus(chance, bus_weather, world.calm_s, world.bus_drop, world.bus_double, world.bus_delay)
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(each()) for each in (self._blocks, self._strangers, self._collector)]
             await self._lives()
@@ -182,7 +179,8 @@ class Simulation:
     async def _strangers(self) -> None:
         """Somebody trades each coin: now up, now down."""
         while True:
-            await asyncio.sleep(self.chance.uniform(0.05, 0.6))
+            after = 20.0 if self.loop.time() > self.world.calm_s + 30.0 else 0.0
+            await asyncio.sleep(self.chance.uniform(0.1, 1.0) + after)
             mint = self.chance.choice(self.mints)
             coin = self.chain.coin(mint)
             if coin.complete:
@@ -247,17 +245,17 @@ class Simulation:
             life = Life(self.chance)
             if kills and self.loop.time() < world.calm_s:
                 kills -= 1
-                life.kill_at = 1 + int(self.chance.expovariate(1 / 300.0))
+                life.kill_at = 1 + int(self.chance.expovariate(1 / 200.0))
             await self._live(life, end_s)
             await asyncio.sleep(self.chance.uniform(0.05, 3.0))
 
     async def _live(self, life: Life, end_s: float) -> None:
         self.lives += 1
-        self._say(f"life {self.lives} begins")
+        self.say(f"life {self.lives} begins")
         task = asyncio.create_task(self._process(life))
         died = asyncio.create_task(life.died.wait())
         await asyncio.wait({task, died}, timeout=max(0.0, end_s - self.loop.time()), return_when="FIRST_COMPLETED")
-        self._say(f"life {self.lives} ends after {life.calls} calls, killed: {not life.alive}")
+        self.say(f"life {self.lives} ends after {life.calls} calls, killed: {not life.alive}")
         ended = task.done() and not task.cancelled()
         fault = task.exception() if ended else None
         life.end()
@@ -299,7 +297,13 @@ class Simulation:
                 core = TraderCore(engine, venue, self._notice)
                 await asyncio.sleep(0.5)
         self.trader = trader = Trader(
-            core, venue, store, TwinBusEnd(self.bus, life), TwinIntake(life), loop, self.pace  # type: ignore[arg-type]
+            core,
+            venue,
+            store,
+            TwinBusEnd(self.bus, life),
+            TwinIntake(life),
+            loop,
+            self.pace,  # type: ignore[arg-type]
         )
         watched = _Watched(self, life, trader)
         trader.tell = watched.tell  # type: ignore[method-assign]
@@ -307,9 +311,9 @@ class Simulation:
 
     def _notice(self, notice: Notice) -> None:
         self.notices[notice.event] = self.notices.get(notice.event, 0) + 1
-        self._say(f"{notice.event} {notice.fields}")
+        self.say(f"{notice.event} {notice.fields}")
 
-    def _say(self, what: str) -> None:
+    def say(self, what: str) -> None:
         self.log.append(f"{self.loop.time():9.3f} {what}")
 
     # -- what must hold -----------------------------------------------------------------------------------------------
@@ -330,9 +334,9 @@ class Simulation:
             filled = [attempt for attempt in trade.attempts if attempt.side == "buy" and attempt.state == "filled"]
             if len(filled) > 1:
                 raise Broken(f"trade {trade.trade_id} was bought twice")
-            if trade.state in HOLDING and trade.exit_wanted and not trade.unproved("sell"):
-                if trade.retry_ns and now_ns - trade.retry_ns > GRACE_S * 1e9:
-                    raise Broken(f"the exit of {trade.trade_id} is forgotten since {trade.retry_ns}")
+            waits = trade.state in HOLDING and trade.exit_wanted and not trade.unproved("sell")
+            if waits and now_ns - trade.retry_ns > GRACE_S * 1e9:
+                raise Broken(f"the exit of {trade.trade_id} is forgotten since {trade.retry_ns}")
 
     def _final(self) -> None:
         """Hold once the faults are over and everything had time to come to its end."""
@@ -354,7 +358,7 @@ class Simulation:
         self._replay()
 
     def _audit_rows(self) -> None:
-        """Rows of the database against the chain's own ledger: every purchase has its trade, every lamport its reason."""
+        """Rows against the chain's own ledger: every purchase has its trade, every lamport its reason."""
         rows = self.records.select("live_trades")
         bought: dict[str, int] = {}
         for entry in self.chain.entries():
@@ -373,7 +377,9 @@ class Simulation:
                         raise Broken(f"{attempt['signature']} fills two trades")
                     explained[attempt["signature"]] = row["trade_id"]
         if set(explained) != set(bought):
-            raise Broken(f"landed {set(bought) - set(explained)} without a trade, {set(explained) - set(bought)} made up")
+            raise Broken(
+                f"landed {set(bought) - set(explained)} without a trade, {set(explained) - set(bought)} made up"
+            )
         if 5 * SOL + spent != self.chain.lamports(self.me):
             raise Broken(f"trades explain {spent}, the wallet changed by {self.chain.lamports(self.me) - 5 * SOL}")
 
@@ -410,6 +416,8 @@ class _Watched:
     def tell(self, told: Any) -> None:
         if not self._life.alive:
             raise Killed
-        self._simulation._say(f"in  {type(told).__name__} {getattr(told, 'signature', getattr(told, 'asset', ''))[:8]}") if not isinstance(told, Tick | Mark) else None
+        if not isinstance(told, Tick | Mark):
+            about = getattr(told, "signature", getattr(told, "asset", ""))
+            self._simulation.say(f"in  {type(told).__name__} {about[:8]}")
         Trader.tell(self._trader, told)
         self._simulation.check(self._trader)

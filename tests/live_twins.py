@@ -1,4 +1,4 @@
-"""Twins of what surrounds the trader, for simulations in virtual time: store, bus, intake and venue, with seeded faults.
+"""Twins of what surrounds the trader, for simulations in virtual time: store, bus, intake and venue, with faults.
 
 Each twin is used through a `Life`. When the life is over every call of it raises `Killed`, so that whatever a dying
 process still tries to do reaches nothing, as after ``kill -9``.
@@ -7,6 +7,7 @@ process still tries to do reaches nothing, as after ``kill -9``.
 from __future__ import annotations
 
 import asyncio
+import base64
 import random
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -21,11 +22,10 @@ from alphaloop.core.errors import AwayError, BusAwayError, StoreAwayError
 from alphaloop.markets.pumpfun.curve.accounts import read_global
 from alphaloop.markets.pumpfun.curve.quotes import QuoteError, buy_exact_in, sell
 from alphaloop.markets.pumpfun.curve.reserves import Reserves
-from alphaloop.markets.pumpfun.live.batch import Batch
 from alphaloop.markets.pumpfun.live.store import RecordsLiveStore
 from alphaloop.markets.pumpfun.transactions import addresses as at
 from alphaloop.markets.pumpfun.transactions.bundle import bundle_id
-from alphaloop.markets.pumpfun.transactions.coins import coin_of, parties
+from alphaloop.markets.pumpfun.transactions.coins import Coin, parties
 from alphaloop.markets.pumpfun.transactions.costs import most_rent
 from alphaloop.markets.pumpfun.transactions.envelope import COMPUTE_UNITS, Envelope, Lifetime, Terms, draft, sign
 from alphaloop.markets.pumpfun.transactions.failures import read_failure
@@ -33,7 +33,6 @@ from alphaloop.markets.pumpfun.transactions.instructions import generation_for
 from alphaloop.markets.pumpfun.transactions.orders import sell_at, spend_at
 from alphaloop.markets.pumpfun.transactions.signer import Signer
 from alphaloop.markets.pumpfun.transactions.tips import tip
-from live_chain import SLOT_NS, START_NS, START_SLOT, AnswerLost, Chain, Refusal
 from alphaloop.trading.portfolio.records import (
     AnyInput,
     Dead,
@@ -47,6 +46,7 @@ from alphaloop.trading.portfolio.records import (
     Unsent,
     Warned,
 )
+from live_chain import SLOT_NS, START_NS, START_SLOT, AnswerLost, Chain, Refusal
 
 
 class Killed(BaseException):
@@ -111,6 +111,7 @@ class TwinStore(RecordsLiveStore):
     life: Life
     weather: Weather
     lost: float = 0.0
+    calm_s: float = 0.0
 
     async def _do(self, call: Callable[[], Any]) -> Any:
         await self.life.pause(0.001, 0.01)
@@ -118,19 +119,13 @@ class TwinStore(RecordsLiveStore):
             raise StoreAwayError("the database is away in this simulation")
         found = call()
         self.life.check()
-        if self.life.chance.random() < self.lost and self.weather.closed is not None and not self.calm():
+        if not self.calm() and self.life.chance.random() < self.lost:
             raise StoreAwayError("the connection broke during the commit in this simulation")
         await self.life.pause(0.0, 0.005)
         return found
 
     def calm(self) -> bool:
         return asyncio.get_running_loop().time() >= self.calm_s
-
-    calm_s: float = 0.0
-
-    async def write(self, batch: Batch) -> None:
-        # A batch is bytes by the time it is written; what changes later must not be in it.
-        await super().write(batch)
 
 
 @dataclass
@@ -252,8 +247,6 @@ class TwinVenue:
         self.signer = Signer(wallet)
         self.me = str(wallet.pubkey())
         self.kept: dict[str, Envelope] = {}
-        import base64
-
         self._global = read_global(base64.b64decode(chain.account(str(at.GLOBAL))["data"][0]))
 
     def prepare(self, order: Order, now_ns: int) -> Drafted | Refused:
@@ -266,8 +259,6 @@ class TwinVenue:
             context["virtual_token"], context["virtual_sol"], context["real_token"], context["real_sol"]
         )
         fees = self.chain.coin(order.asset).fees(self.chain.fees)
-        from alphaloop.markets.pumpfun.transactions.coins import Coin
-
         coin = Coin(
             mint=mint,
             token_program=at.key(context["token_program"]),
@@ -370,7 +361,9 @@ class TwinVenue:
         await self._ask()
         first = START_SLOT + (since_ns - START_NS) // SLOT_NS
         entries = [
-            entry for entry in self.chain.entries() if self.me in entry.keys and entry.err is None and entry.slot >= first
+            entry
+            for entry in self.chain.entries()
+            if self.me in entry.keys and entry.err is None and entry.slot >= first
         ]
         fills = [self._filled(entry.signature, asset) for entry in entries if entry.signature not in known]
         return [fill for fill in fills if fill is not None]

@@ -171,7 +171,8 @@ class Trader:
         # Also now and then without a reason: what a full mailbox lost is told to nobody.
         if not self._warnings_due and self.clock.now_ns() - self._warned_ns < to_ns(self.pace.warnings_s):
             return
-        since_ns = {trade.asset: trade.decided_ns for trade in self.core.engine.state.trades.values()}
+        trades = self.core.engine.state.trades.values()
+        since_ns = {trade.asset: trade.decided_ns for trade in trades if not trade.exit_wanted}
         try:
             found = await self.store.warnings(since_ns)
         except StoreAwayError:

@@ -1,0 +1,137 @@
+"""The trader in simulated worlds: any faults, kills and restarts, in any order; nothing lost, nothing twice."""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+import structlog
+
+from alphaloop.trading.portfolio.leaving import Leaving
+from alphaloop.trading.portfolio.proving import Proving
+from alphaloop.trading.portfolio.trades import AttemptState
+
+SEEDS_AT_ONCE = 10
+IN_EVERY_TEST_RUN = 300
+IN_THE_LONG_ONE = 3_000
+
+
+@pytest.fixture(autouse=True)
+def _quiet() -> Iterator[None]:
+    before = structlog.get_config()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    yield
+    structlog.configure(**before)
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The module `live_simulation`, which lies beside the tests."""
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[1]))
+    return import_module("live_simulation")
+
+
+@pytest.mark.parametrize("first", range(0, IN_EVERY_TEST_RUN, SEEDS_AT_ONCE))
+def test_nothing_is_lost_and_nothing_done_twice(world: Any, first: int) -> None:
+    for seed in range(first, first + SEEDS_AT_ONCE):
+        world.Simulation(seed).run()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("first", range(IN_EVERY_TEST_RUN, IN_THE_LONG_ONE, 100))
+def test_thousands_of_seeds(world: Any, first: int) -> None:
+    for seed in range(first, first + 100):
+        world.Simulation(seed).run()
+
+
+def test_one_seed_is_one_history(world: Any) -> None:
+    first, second, other = (world.Simulation(seed).run().log for seed in (11, 11, 12))
+    assert first == second
+    assert first != other
+
+
+def test_the_worlds_hold_what_they_are_to_hold(world: Any) -> None:
+    """A simulation in which nothing happens proves nothing."""
+    runs = [world.Simulation(seed).run() for seed in range(25)]
+    total: dict[str, int] = {}
+    for run in runs:
+        for event, count in run.notices.items():
+            total[event] = total.get(event, 0) + count
+    wanted = "trade_opened trade_closed entry_failed transaction_failed not_submitted store_away store_back chain_away"
+    assert [event for event in wanted.split() if total.get(event, 0) < 5] == []
+    assert sum(run.lives for run in runs) > 2 * len(runs)
+
+
+# Each is a defect that a trader may well have; a simulation that does not find it is worth nothing.
+
+
+def _forgets_that_bytes_were_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Proving, "_may_land", lambda self, trade, attempt: None)
+
+
+def _takes_silence_for_death(monkeypatch: pytest.MonkeyPatch) -> None:
+    prove = import_module("live_twins").TwinVenue.prove
+
+    async def hasty(self: Any, last_valid: dict[str, int]) -> Any:
+        return await prove(self, dict.fromkeys(last_valid, 0))
+
+    monkeypatch.setattr(import_module("live_twins").TwinVenue, "prove", hasty)
+
+
+def _forgets_exits_that_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Leaving, "again", lambda self, trade, **how: setattr(trade, "retry_ns", 2**62))
+
+
+def _books_a_fill_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    filled = Proving.filled
+
+    def twice(self: Any, told: Any) -> None:
+        filled(self, told)
+        found = self._find(told.signature)
+        if found is not None and found[1].side == "buy":
+            found[1].state = AttemptState.LANDED
+            filled(self, told)
+
+    monkeypatch.setattr(Proving, "filled", twice)
+
+
+def _submits_before_it_stores(monkeypatch: pytest.MonkeyPatch) -> None:
+    from alphaloop.markets.pumpfun.live.trader import Trader
+
+    async def hasty(self: Any) -> None:
+        if self.core.is_idle:
+            return
+        batch, work = self.core.take(self.clock.now_ns())
+        self._work_on(work)
+        await self.sleep(0.2)
+        try:
+            await self.store.write(batch)
+        except Exception:
+            self.core.put_back(batch, self.clock.now_ns())
+
+    monkeypatch.setattr(Trader, "flush", hasty)
+
+
+@pytest.mark.parametrize(
+    "defect",
+    [
+        _forgets_that_bytes_were_seen,
+        _takes_silence_for_death,
+        _forgets_exits_that_failed,
+        _books_a_fill_twice,
+        _submits_before_it_stores,
+    ],
+)
+def test_a_planted_defect_is_found(world: Any, defect: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    defect(monkeypatch)
+    for seed in random.Random(5).sample(range(1_000), 40):
+        try:
+            world.Simulation(seed).run()
+        except Exception:  # a defect may also break the trader itself
+            return
+    pytest.fail("forty simulations did not find it")
