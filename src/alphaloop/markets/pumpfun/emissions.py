@@ -32,7 +32,10 @@ class Publish(msgspec.Struct, frozen=True, gc=False):
 
 
 class Row(msgspec.Struct, frozen=True, gc=False):
-    """A row for a table of `alphaloop.markets.pumpfun.schema`; same key again means the newer row counts."""
+    """A row for a table of `alphaloop.markets.pumpfun.schema`; same key again means the newer row counts.
+
+    Only of what was said (signals, finished launches, warnings) the older counts: it is what others have acted on.
+    """
 
     table: str
     values: dict[str, Any]

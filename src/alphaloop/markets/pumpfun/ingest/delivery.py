@@ -20,7 +20,7 @@ from alphaloop.core.errors import BusAwayError, StoreAwayError
 from alphaloop.core.settings import Settings
 from alphaloop.markets.pumpfun.emissions import Emission, Member, Publish, Row
 from alphaloop.markets.pumpfun.ingest.marks import Marks
-from alphaloop.markets.pumpfun.ingest.writer import Change
+from alphaloop.markets.pumpfun.ingest.writer import SAID_ONCE, Change
 from alphaloop.stores.records import Records
 
 log = structlog.get_logger("alphaloop.pumpfun.delivery")
@@ -204,7 +204,7 @@ class Delivery:
         def commit() -> None:
             with self._records.transaction():
                 for table, values in by_table.items():
-                    self._records.add(table, values, conflict="replace")
+                    self._records.add(table, values, conflict="ignore" if table in SAID_ONCE else "replace")
                 for change in changes:
                     self._records.update(change.table, change.where, change.values)
 

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
 
 from alphaloop.markets.pumpfun.emissions import Row
-from alphaloop.markets.pumpfun.events import AnyEvent, Complete, Create, Migration, Trade
+from alphaloop.markets.pumpfun.events import Complete, Create, Input, Migration, Trade
 
 TOKEN_COLUMNS = (
     *("mint", "name", "symbol", "uri", "bonding_curve", "user", "creator", "token_program", "quote_mint", "signature"),
     *("slot", "event_ns", "known_ns", "supply", "mayhem", "cashback_coin"),
 )
+
+
+SAID_ONCE: Final = frozenset({"signals", "genesis_observations", "anti_signals"})
+"""Tables of what was said, with the models of that time: a restart that replays events must not say it otherwise."""
 
 
 class Change(msgspec.Struct, frozen=True):
@@ -21,7 +27,7 @@ class Change(msgspec.Struct, frozen=True):
     values: dict[str, str | int]
 
 
-def rows_of(event: AnyEvent, *, trades: bool = True) -> Row | Change | None:
+def rows_of(event: Input, *, trades: bool = True) -> Row | Change | None:
     """Give what the tables `tokens` and `trades` are to hold of an event; None if nothing."""
     if isinstance(event, Trade):
         return Row("trades", msgspec.structs.asdict(event)) if trades else None
