@@ -35,7 +35,7 @@ from live_loop import simulate
 from live_twins import Killed, Life, TwinBus, TwinBusEnd, TwinIntake, TwinStore, TwinVenue, Weather
 
 SOL = 10**9
-STEPPING_S = 0.1
+STEPPING_S = 0.4
 GRACE_S = 30.0
 
 
@@ -134,7 +134,7 @@ class Simulation:
         self.portfolio = portfolio.model_copy(
             update={"phases": phases, "strategies": strategies, "breakers": breakers, "sizing": sizing}
         )
-        self.pace = Pace(exit_poll_s=0.5, balance_s=10.0, silent_s=5.0)
+        self.pace = Pace(exit_poll_s=0.7, prove_s=0.6, tick_s=0.5, flush_s=0.4, balance_s=10.0, silent_s=5.0)
 
     def run(self) -> Simulation:
         """Live through it."""
@@ -180,7 +180,7 @@ class Simulation:
         """Somebody trades each coin: now up, now down."""
         while True:
             after = 20.0 if self.loop.time() > self.world.calm_s + 30.0 else 0.0
-            await asyncio.sleep(self.chance.uniform(0.1, 1.0) + after)
+            await asyncio.sleep(self.chance.uniform(0.2, 1.6) + after)
             mint = self.chance.choice(self.mints)
             coin = self.chain.coin(mint)
             if coin.complete:

@@ -211,7 +211,7 @@ class TwinBusEnd:
     async def _interrupt(self, end: TwinSubscription) -> None:
         away = False
         while True:
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(0.2)
             closed = self.bus.weather.closed()
             if closed and not away:
                 end.interruptions += 1

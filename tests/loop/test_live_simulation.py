@@ -17,7 +17,7 @@ from alphaloop.trading.portfolio.proving import Proving
 from alphaloop.trading.portfolio.trades import AttemptState
 
 SEEDS_AT_ONCE = 10
-IN_EVERY_TEST_RUN = 300
+IN_EVERY_TEST_RUN = 200
 IN_THE_LONG_ONE = 3_000
 
 

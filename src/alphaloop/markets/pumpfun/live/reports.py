@@ -136,7 +136,7 @@ def _decisions(records: Records, account: str, since_ns: int) -> Iterable[dict[s
         yield from rows
         if len(rows) < PAGE:
             return
-        after = [rows[-1]["at_ns"], rows[-1]["account"], rows[-1]["signal_id"], rows[-1]["at_ns"]]
+        after = [rows[-1]["at_ns"], rows[-1]["account"], rows[-1]["signal_id"]]
 
 
 def _explained(decision: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from typing import Any, Protocol, TypeVar
 import msgspec
 
 from alphaloop.core.errors import StateError
-from alphaloop.markets.pumpfun.live.batch import Batch, Row, encoded_inputs
+from alphaloop.markets.pumpfun.live.batch import Batch, Row, decoded_inputs, encoded_inputs
 from alphaloop.markets.pumpfun.live.schema import SCHEMA
 from alphaloop.stores.records import Records
 from alphaloop.trading.portfolio.records import AnyInput, Warned
@@ -176,8 +176,6 @@ def journal(records: Records, account: str, epoch: int | None = None) -> Iterabl
     epoch : int, optional
         Of one process only.
     """
-    from alphaloop.markets.pumpfun.live.batch import decoded_inputs
-
     where: dict[str, Any] = {"account": account} | ({} if epoch is None else {"epoch": epoch})
     after: list[Any] | None = None
     while True:
@@ -188,7 +186,7 @@ def journal(records: Records, account: str, epoch: int | None = None) -> Iterabl
         if len(rows) < PIECES_AT_ONCE:
             return
         last = rows[-1]
-        after = [last["epoch"], last["seq"], last["account"], last["epoch"], last["seq"]]
+        after = [last["epoch"], last["seq"], last["account"]]
 
 
 def _warnings(collected: Records, since_ns: Mapping[str, int]) -> Iterable[Warned]:
