@@ -31,9 +31,14 @@ def collect(
         "pumpfun"
     ),
     db: Annotated[
-        str | None, typer.Option("--db", help="sqlite:///FILE or postgresql://...; default: DATA/pumpfun.db.")
+        str | None,
+        typer.Option(
+            "--db", envvar="DATABASE_URL", help="sqlite:///FILE or postgresql://...; default: DATA/pumpfun.db."
+        ),
     ] = None,
-    bus: Annotated[str, typer.Option("--bus", help="memory:// or redis://HOST:PORT/DB.")] = "memory://",
+    bus: Annotated[
+        str, typer.Option("--bus", envvar="REDIS_URL", help="memory:// or redis://HOST:PORT/DB.")
+    ] = "memory://",
     models: Annotated[Path | None, typer.Option("--models", help="Registry or folder of models that score.")] = None,
     endpoints: Annotated[
         Path | None,

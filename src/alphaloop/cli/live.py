@@ -20,8 +20,13 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Trade signals as they come: on paper unless told otherwise.", no_args_is_help=False)
 
 Data = Annotated[Path, typer.Option("--data", help="Folder of the trader's own things: its token, its dry-run state.")]
-Db = Annotated[str | None, typer.Option("--db", help="sqlite:///FILE or postgresql://...; default: DATA/live.db.")]
-BusUrl = Annotated[str, typer.Option("--bus", help="redis://HOST:PORT/DB, where the collector publishes.")]
+Db = Annotated[
+    str | None,
+    typer.Option("--db", envvar="DATABASE_URL", help="sqlite:///FILE or postgresql://...; default: DATA/live.db."),
+]
+BusUrl = Annotated[
+    str, typer.Option("--bus", envvar="REDIS_URL", help="redis://HOST:PORT/DB, where the collector publishes.")
+]
 Account = Annotated[str | None, typer.Option("--account", help="Whose; needed only where a database has several.")]
 
 HERE = Path("live")

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from fastapi import FastAPI
 from fastapi.responses import PlainTextResponse, Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from alphaloop.web.guard import BearerGuard
@@ -47,7 +47,7 @@ def health_app(probe: Probe, settings: WebSettings) -> FastAPI:
         await Response(probe.exposition(), media_type=EXPOSITION)(scope, receive, send)
 
     guarded: ASGIApp = BearerGuard(numbers, settings.token.get_secret_value())
-    routes = [Route("/livez", livez), Route("/readyz", readyz), Route("/metrics", guarded)]
+    routes: list[BaseRoute] = [Route("/livez", livez), Route("/readyz", readyz), Route("/metrics", guarded)]
     return FastAPI(routes=routes, openapi_url=None, docs_url=None, redoc_url=None)
 
 
