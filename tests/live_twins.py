@@ -163,10 +163,17 @@ class TwinSubscription:
     channels: set[str]
     lost: int = 0
     interruptions: int = 0
-    _queue: asyncio.Queue[Delivery] = field(default_factory=asyncio.Queue)
+    _queue: asyncio.Queue[BaseException] = field(default_factory=asyncio.Queue)
+    _call: Callable[[Delivery], None] = lambda delivery: None
+
+    def on_delivery(self, call: Callable[[Delivery], None]) -> None:
+        self._call = call
 
     def put(self, delivery: Delivery) -> None:
-        self._queue.put_nowait(delivery)
+        try:
+            self._call(delivery)
+        except (Exception, Killed) as error:
+            self._queue.put_nowait(error)
 
     async def join(self, *channels: str) -> None:
         self.channels |= set(channels)
@@ -178,7 +185,7 @@ class TwinSubscription:
         return self
 
     async def __anext__(self) -> Delivery:
-        return await self._queue.get()
+        raise await self._queue.get()
 
 
 @dataclass

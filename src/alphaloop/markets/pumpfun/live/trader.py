@@ -132,8 +132,10 @@ class Trader:
                 async with self.bus.subscribe(SIGNALS_CHANNEL, *self.pace.heartbeat_channels) as subscription:
                     self._subscription, self._joined, self._missed = subscription, set(), subscription.interruptions
                     self._warnings_due = True
-                    async for delivery in subscription:
-                        self.hear(delivery)
+                    # Decided on inside the reading of the connection: a task switch would cost as much as the decision.
+                    subscription.on_delivery(self.hear)
+                    async for _ in subscription:
+                        pass
             except BusAwayError as away:
                 log.warning("bus_away", reason=str(away))
                 await self.sleep(self.pace.retry_s)
