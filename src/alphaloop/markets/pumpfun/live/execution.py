@@ -123,7 +123,8 @@ class FactSettings(Settings):
     blockhash: Freshness = Field(default=Freshness(every_s=2.0, most_s=20.0))
     program: Freshness = Field(default=Freshness(every_s=60.0, most_s=900.0), description="recipients and fee tables")
     tip_floor: Freshness = Field(default=Freshness(every_s=10.0, most_s=300.0))
-    tip_accounts: Freshness = Field(default=Freshness(every_s=300.0, most_s=86_400.0))
+    # Asked more often than the list changes: it keeps the connection to the block engine open.
+    tip_accounts: Freshness = Field(default=Freshness(every_s=30.0, most_s=86_400.0))
     priority: Freshness = Field(default=Freshness(every_s=5.0, most_s=60.0))
     retry_s: float = Field(default=0.5, gt=0, le=60, description="after a failed reading; doubled by each further one")
     longest_retry_s: float = Field(default=10.0, gt=0, le=600)

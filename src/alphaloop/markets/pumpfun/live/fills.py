@@ -91,8 +91,7 @@ def read_movement(
     """
     try:
         scan = scan_transaction(answer, 0)
-        if scan.failed:
-            return None
+        # A failed transaction has no records.
         legs = tuple(leg for record in scan.records if (leg := _leg(record, wallet, mint)) is not None)
         if scan.incomplete:
             raise DataError("its logs are cut and its inner calls not told")
