@@ -43,7 +43,7 @@ from alphaloop.markets.pumpfun.signals.scoring import NoScorers, Scorers
 
 __all__ = ["Emission", "Member", "Publish", "PumpMarket", "Row", "Scorers"]
 
-STATE_VERSION: Final = 2
+STATE_VERSION: Final = 3
 HIT_HORIZON_S: Final = 3_600
 HIT_MULTIPLE: Final = 2.0
 

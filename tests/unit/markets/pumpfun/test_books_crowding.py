@@ -1,4 +1,4 @@
-"""Crowding: stakes of tracked wallets by the SOL in the curve, renewed by the clock."""
+"""Crowding: stakes of tracked wallets by the SOL in the curve, as of the last trade."""
 
 from __future__ import annotations
 
@@ -27,7 +27,6 @@ class Market:
         return event.sol_amount
 
     def ratio(self):
-        self.book.run(self.chain.known_ns + 1)
         return self.book.ratio("coin")
 
 
@@ -43,15 +42,27 @@ def test_without_tracked_wallets_the_ratio_is_known_to_be_zero(market):
     assert (market.book.ratio("coin"), market.book.penalty("coin")) == (0.0, 0.0)
 
 
-def test_the_ratio_is_renewed_by_the_clock(market):
+def test_the_ratio_is_that_of_the_last_trade_whatever_the_clock_did(market):
     market.trade("crowd", 3 * S)
     market.trade("smart", S)
-    assert math.isnan(market.book.ratio("coin")), "stakes that were never summed up are unknown, not zero"
-    assert market.ratio() == 0.25
+    assert (market.ratio(), market.book.penalty("coin")) == (0.25, pytest.approx(0.0625)), "known at once"
     market.trade("crowd", 6 * S)
-    assert market.book.ratio("coin") == 0.25
     assert market.ratio() == 0.1
-    assert market.book.state.changed == {}, "the next run looks only at what trades from here on"
+    market.book.run(market.chain.known_ns + 60 * S)
+    assert market.ratio() == 0.1
+
+
+def test_the_sum_of_stakes_is_that_of_the_wallets(market):
+    market.tracked |= {"smart2", "smart3"}
+    for step in range(60):
+        wallet = ("smart", "smart2", "smart3", "crowd")[step % 4]
+        held = market.curve.held.get(wallet, 0)
+        if step % 3 == 2 and held:
+            market.trade(wallet, held // 2, buy=False)
+        else:
+            market.trade(wallet, (step % 5 + 1) * S // 7)
+        stakes = market.book.state.tokens["coin"]
+        assert stakes.held == sum(max(paid, 0) for paid in stakes.wallets.values())
 
 
 def test_a_stake_is_never_negative_and_never_offsets_another(market):
@@ -92,7 +103,6 @@ def test_the_penalty_rises_with_the_ratio(market, others, penalty):
 
 def test_stakes_are_dropped_after_a_day_without_a_trade(market):
     market.trade("smart", S)
-    market.ratio()
     quiet_ns = market.chain.known_ns + 86_400 * S
     market.book.run(quiet_ns - 60 * S)
     assert market.book.ratio("coin") == 1.0

@@ -1,8 +1,9 @@
 """How much of a curve's SOL came from tracked wallets: what they all know is in the price already.
 
 A wallet's stake is what it paid for a token minus what it took out, fees excluded, counted from its first trade there
-as a tracked wallet on, and 0 if that is negative. The ratio is the sum of the stakes by the SOL in the curve. The
-penalty of a score is ``max_penalty x clip((ratio - from_ratio) / (full_ratio - from_ratio), 0, 1)``.
+as a tracked wallet on, and 0 if that is negative. The ratio is the sum of the stakes by the SOL in the curve, as of the
+last trade: a signal is not told the crowding of a minute ago, for most come before a coin is a minute old. The penalty
+of a score is ``max_penalty x clip((ratio - from_ratio) / (full_ratio - from_ratio), 0, 1)``.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from alphaloop.markets.pumpfun.events import AnyEvent, Trade
 class CrowdingSettings(Settings):
     """Cadence of the ratio, and the line from it to the penalty."""
 
-    every_s: int = Field(default=60, gt=0, description="cadence at which ratios are renewed")
+    every_s: int = Field(default=60, gt=0, description="cadence at which ratios are told and old stakes dropped")
     max_penalty: float = Field(default=0.5, ge=0, le=1, description="share of a score that crowding can take")
     from_ratio: float = Field(default=0.2, ge=0, description="ratio up to which nothing is taken")
     full_ratio: float = Field(default=0.6, description="ratio from which all of max_penalty is taken")
@@ -39,16 +40,17 @@ class CrowdingSettings(Settings):
 
 
 class _Stakes(msgspec.Struct, array_like=True, gc=False):
+    """What each wallet paid less what it took out, lamports, and the sum of those above 0."""
+
     last_ns: int
-    ratio: float = math.nan
+    held: int = 0
     wallets: dict[str, int] = {}
 
 
 class CrowdingBookState(msgspec.Struct, array_like=True, gc=False):
-    """Stakes by token, tokens that traded since the last run, and when to look at them again."""
+    """Stakes by token, and when to look at them again."""
 
     tokens: dict[str, _Stakes] = {}
-    changed: dict[str, None] = {}
     expiry: Expiry = msgspec.field(default_factory=Expiry)
 
 
@@ -74,7 +76,7 @@ class CrowdingBook(StatefulBook[CrowdingBookState]):
 
     def restored(self) -> None:
         """Take over what the state holds, for quick access."""
-        self._stakes, self._changed = self.state.tokens, self.state.changed
+        self._stakes = self.state.tokens
 
     def update(self, event: AnyEvent) -> None:
         """Take in an event; only trades of coins priced in SOL count."""
@@ -86,19 +88,15 @@ class CrowdingBook(StatefulBook[CrowdingBookState]):
             if stakes is None:
                 stakes = self._stakes[mint] = _Stakes(event.known_ns)
                 self.state.expiry.add(mint, event.known_ns + self._forget_ns)
-            paid = event.sol_amount if event.is_buy else -event.sol_amount
-            stakes.wallets[wallet] = stakes.wallets.get(wallet, 0) + paid
+            before = stakes.wallets.get(wallet, 0)
+            after = before + (event.sol_amount if event.is_buy else -event.sol_amount)
+            stakes.wallets[wallet] = after
+            stakes.held += max(after, 0) - max(before, 0)
         if stakes is not None:
             stakes.last_ns = event.known_ns
-            self._changed[mint] = None
 
     def run(self, now_ns: int) -> None:
-        """Renew the ratios of the tokens that traded since the last run, and drop those that went quiet."""
-        for mint in self._changed:
-            token, stakes = self._tokens.get(mint), self._stakes[mint]
-            held = sum([paid for paid in stakes.wallets.values() if paid > 0])
-            stakes.ratio = held / token.real_sol if token is not None and token.real_sol > 0 else math.nan
-        self._changed.clear()
+        """Drop the stakes in tokens that went quiet."""
         for mint in self.state.expiry.take(now_ns):
             last_ns = self._stakes[mint].last_ns
             if last_ns + self._forget_ns <= now_ns:
@@ -107,15 +105,16 @@ class CrowdingBook(StatefulBook[CrowdingBookState]):
                 self.state.expiry.add(mint, last_ns + self._forget_ns)
 
     def ratio(self, mint: str) -> float:
-        """Give the ratio as of the last run, 0 for a token that no tracked wallet traded.
+        """Give the ratio as of the last trade, 0 for a token that no tracked wallet traded.
 
-        NaN if the token was never seen, if tracked wallets traded it only since the last run, or if there was no SOL in
-        its curve.
+        NaN if the token was never seen, or if tracked wallets traded it and no SOL is in its curve.
         """
-        stakes = self._stakes.get(mint)
-        if stakes is not None:
-            return stakes.ratio
-        return math.nan if self._tokens.get(mint) is None else 0.0
+        token, stakes = self._tokens.get(mint), self._stakes.get(mint)
+        if token is None:
+            return math.nan
+        if stakes is None:
+            return 0.0
+        return stakes.held / token.real_sol if token.real_sol > 0 else math.nan
 
     def penalty(self, mint: str) -> float:
         """Share of a score that crowding takes, 0 to `max_penalty`; NaN where the ratio is."""

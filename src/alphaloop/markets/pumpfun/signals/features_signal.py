@@ -142,8 +142,8 @@ SIGNAL_FAMILIES: Final[dict[str, tuple[Line, ...]]] = {
         (
             "crowding_ratio",
             "ratio",
-            "crowding book: stakes of tracked wallets / SOL in the curve",
-            "not computed yet, or no SOL",
+            "crowding book: stakes of tracked wallets, this one's included / SOL in the curve, after the buy",
+            "the token is not known, or no SOL is in its curve",
         ),
         ("crowding_penalty", "share", "crowding book: from 0 to 0.5", "the ratio is missing"),
     ),
