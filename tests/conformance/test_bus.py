@@ -88,6 +88,147 @@ def test_leaving_ends_a_subscription_and_closing_ends_all(tell) -> None:
     tell(story)
 
 
+def test_channels_are_joined_and_left_while_it_is_open(tell) -> None:
+    async def story(one: Bus, two: Bus, name: str) -> None:
+        async with two.subscribe(f"{name}a") as listening, two.subscribe(f"{name}a", f"{name}b") as other:
+            await one.publish(f"{name}b", b"too early")
+            await listening.join(f"{name}b", f"{name}c")
+            await listening.join(f"{name}a", f"{name}b")
+            for channel in ("a", "b", "c"):
+                await one.publish(f"{name}{channel}", channel.encode())
+            assert await take(listening, 3) == [b"a", b"b", b"c"], "each once, however often it was joined"
+            await one.publish(f"{name}a", b"unread")
+            await until_waiting(two, one, name)
+            await listening.leave(f"{name}a", f"{name}a", f"{name}c", f"{name}never joined")
+            for channel in ("a", "c", "b"):
+                await one.publish(f"{name}{channel}", channel.encode())
+            assert await take(listening, 2) == [b"unread", b"b"]
+            assert await take(other, 6) == [b"too early", b"a", b"b", b"unread", b"a", b"b"], "others go on"
+
+    tell(story)
+
+
+def test_a_subscription_may_begin_and_go_on_without_any_channel(tell) -> None:
+    async def story(one: Bus, two: Bus, name: str) -> None:
+        async with two.subscribe() as listening:
+            await one.publish(name, b"before")
+            for body in (b"1", b"2"):
+                await listening.join(name)
+                await one.publish(name, body)
+                assert await take(listening, 1) == [body]
+                await listening.leave(name)
+                await one.publish(name, b"between")
+            await listening.join()
+            await listening.leave()
+            listening.join(name)
+            await listening.leave(name)
+            await one.publish(name, b"after")
+            await until_waiting(two, one, name)
+            reader = asyncio.create_task(anext(listening, None))
+            await asyncio.sleep(0.05)
+            assert not reader.done()
+            await two.close()
+            assert await asyncio.wait_for(reader, 5) is None
+
+    tell(story)
+
+
+def test_joining_takes_effect_without_being_awaited(tell) -> None:
+    async def story(one: Bus, two: Bus, name: str) -> None:
+        async with two.subscribe(f"{name}a") as listening:
+            for number in range(50):
+                listening.join(f"{name}{number}")
+            listening.leave(*(f"{name}{number}" for number in range(25)))
+            await listening.join(f"{name}last")
+            for number in range(50):
+                await one.publish(f"{name}{number}", str(number).encode())
+            assert await take(listening, 25) == [str(number).encode() for number in range(25, 50)]
+
+    tell(story)
+
+
+def test_an_ended_subscription_joins_nothing(tell) -> None:
+    async def story(one: Bus, two: Bus, name: str) -> None:
+        async with one.subscribe(name) as left:
+            pass
+        for call in (left.join, left.leave):
+            with pytest.raises(BusAwayError, match="has ended; open another one"):
+                call(name)
+
+    tell(story)
+
+
+def test_a_callback_has_each_message_at_once_and_in_order(tell) -> None:
+    async def story(one: Bus, two: Bus, name: str) -> None:
+        heard: list[bytes] = []
+        async with two.subscribe(name, capacity=3) as listening, two.subscribe(name) as witness:
+            for number in range(3):
+                await one.publish(name, str(number).encode())
+            await take(witness, 3)
+            await until_waiting(two, one, name)
+            listening.on_delivery(lambda delivery: heard.append(delivery.body))
+            assert heard == [b"0", b"1", b"2"], "what waits unread goes first, at once"
+            reader = asyncio.create_task(anext(listening, None))
+            for number in range(3, 200):
+                await one.publish(name, str(number).encode())
+            await listening.join(f"{name}more")
+            await one.publish(f"{name}more", b"200")
+            await until(lambda: len(heard) == 201)
+            assert heard == [str(number).encode() for number in range(201)]
+            assert listening.lost == 0, "nothing waits, so nothing is dropped"
+            assert not reader.done()
+        assert await asyncio.wait_for(reader, 5) is None
+
+    tell(story)
+
+
+def test_a_callback_may_join_and_leave(tell) -> None:
+    async def story(one: Bus, two: Bus, name: str) -> None:
+        heard: list[str] = []
+
+        def follow(delivery: Delivery) -> None:
+            heard.append(delivery.channel.removeprefix(name))
+            if delivery.body:
+                listening.join(name + delivery.body.decode())
+                listening.leave(delivery.channel)
+
+        async with two.subscribe(f"{name}a") as listening:
+            listening.on_delivery(follow)
+            for channel, following in (("a", "b"), ("b", "c"), ("c", "")):
+                await one.publish(f"{name}{channel}", following.encode())
+                await until(lambda channel=channel: heard[-1:] == [channel])
+                await listening.join()
+                await listening.join(f"{name}settled")
+            await one.publish(f"{name}a", b"")
+            await one.publish(f"{name}c", b"")
+            await until(lambda: heard == ["a", "b", "c", "c"])
+
+    tell(story)
+
+
+def test_a_callback_that_fails_ends_its_subscription_and_harms_nobody(tell) -> None:
+    async def story(one: Bus, two: Bus, name: str) -> None:
+        heard: list[bytes] = []
+
+        def fail(delivery: Delivery) -> None:
+            heard.append(delivery.body)
+            if delivery.body == b"2":
+                raise ValueError("no twos")
+
+        async with two.subscribe(name) as listening, two.subscribe(name) as other:
+            listening.on_delivery(fail)
+            for body in (b"1", b"2", b"3"):
+                await one.publish(name, body)
+            with pytest.raises(ValueError, match="no twos"):
+                await asyncio.wait_for(anext(listening), 5)
+            assert await take(other, 3) == [b"1", b"2", b"3"]
+            assert heard == [b"1", b"2"]
+            with pytest.raises(BusAwayError, match="has ended"):
+                listening.join(f"{name}more")
+
+    tell(story)
+
+
 def test_values(tell) -> None:
     async def story(one: Bus, two: Bus, name: str) -> None:
         assert await one.get(name) is None
@@ -141,6 +282,14 @@ def test_a_closed_bus_says_so(tell, call) -> None:
             await call(one)
 
     tell(story)
+
+
+async def until_waiting(reader: Bus, writer: Bus, name: str) -> None:
+    """Wait until everything that `writer` has published so far was read by the connections of `reader`."""
+    async with reader.subscribe(f"{name}flush") as flushed:
+        await writer.publish(f"{name}flush", b"")
+        await take(flushed, 1)
+    await asyncio.sleep(0.05)
 
 
 async def until(holds: Callable[[], bool]) -> None:

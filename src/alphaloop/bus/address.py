@@ -27,7 +27,7 @@ def open_bus(url: str) -> Bus:
     if url == "memory://":
         return MemoryBus()
     if scheme in ("redis", "rediss", "unix") and "://" in url:
-        require("servers", "redis")
+        require("servers", "redis", "hiredis")
         from alphaloop.bus.redis import RedisBus
 
         return RedisBus(url)

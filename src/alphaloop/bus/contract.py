@@ -6,7 +6,10 @@ A bus carries *messages* on named channels and keeps *values* and *sets* under k
   on each connection, or it is lost: there is no history. While a server is away every message is lost, and the
   subscription counts the interruption. Whoever must not miss anything reads the store.
 - **A slow reader loses the oldest.** A subscription holds `Subscription.capacity` messages that were not read; beyond
-  that the oldest are dropped and counted in `Subscription.lost`.
+  that the oldest are dropped and counted in `Subscription.lost`. One with a callback (`Subscription.on_delivery`) holds
+  none: each message is dealt with as it arrives, inside the reading of the connection and without a task switch.
+- **What is listened to may change.** A subscription joins and leaves channels while it is open. What it wants to listen
+  to outlives the server: it joins all of it again, also what was wanted while the server was away.
 - **Lasting values and sets come back.** What was set without a time to live, and the members of sets, are written again
   by the bus that wrote them when it finds a server that was started anew. Two writers of one key are not arranged;
   sets may have several, and each brings its own members back.
@@ -17,17 +20,18 @@ A bus carries *messages* on named channels and keeps *values* and *sets* under k
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol, Self
+
+import msgspec
 
 DEFAULT_CAPACITY = 10_000
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
+class Delivery(msgspec.Struct, frozen=True, gc=False):
     """A message as it arrived."""
 
     channel: str
@@ -47,6 +51,40 @@ class Subscription(Protocol):
         """Times that the server was away; what was published meanwhile was lost and cannot be counted."""
         ...
 
+    def join(self, *channels: str) -> asyncio.Future[None]:
+        """Listen to `channels` as well, until they are left; those that were joined before stay as they are.
+
+        Takes effect without being awaited. Once the future is done, everything published from then on arrives; it is
+        done at once while the server is away, and then the channels are joined when it is back.
+
+        Raises
+        ------
+        BusAwayError
+            If the subscription has ended; from the future, if the server refuses the channels.
+        """
+        ...
+
+    def leave(self, *channels: str) -> asyncio.Future[None]:
+        """Stop listening to `channels`; those that were not joined are passed over.
+
+        What arrived before waits to be read as ever. Once the future is done, nothing of these channels arrives.
+
+        Raises
+        ------
+        BusAwayError
+            If the subscription has ended.
+        """
+        ...
+
+    def on_delivery(self, call: Callable[[Delivery], None]) -> None:
+        """From now on give each message to `call` as soon as it arrives; those that wait unread go first, at once.
+
+        `call` is given the messages in their order, one at a time, in the turn of the event loop that read them, so it
+        must not wait and should be quick: nothing else is read meanwhile. The iterator then gives nothing and ends when
+        the subscription does. An error of `call` ends the subscription and comes out of the iterator.
+        """
+        ...
+
     def __aiter__(self) -> AsyncIterator[Delivery]: ...
 
     async def __anext__(self) -> Delivery: ...
@@ -60,7 +98,7 @@ class Bus(Protocol):
         ...
 
     def subscribe(self, *channels: str, capacity: int = DEFAULT_CAPACITY) -> AbstractAsyncContextManager[Subscription]:
-        """Listen to `channels`; once entered, everything published from then on arrives.
+        """Listen to `channels`, at first to none if none is given; once entered, all that is published then arrives.
 
         Raises
         ------

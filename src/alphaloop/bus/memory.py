@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
 
 from alphaloop.bus.contract import DEFAULT_CAPACITY, Delivery
-from alphaloop.bus.mailbox import Mailbox
+from alphaloop.bus.mailbox import Mailbox, done
 from alphaloop.core.clock import Clock, SystemClock, to_ns
 from alphaloop.core.errors import BusAwayError
 
@@ -20,7 +21,38 @@ class MemoryHub:
 
     values: dict[str, tuple[bytes, int | None]] = field(default_factory=dict)
     sets: dict[str, set[str]] = field(default_factory=dict)
-    listeners: dict[str, list[Mailbox]] = field(default_factory=dict)
+    listeners: dict[str, list[MemorySubscription]] = field(default_factory=dict)
+
+
+class MemorySubscription(Mailbox):
+    """A `Subscription` at a hub."""
+
+    def __init__(self, hub: MemoryHub, channels: Sequence[str], capacity: int) -> None:
+        super().__init__("memory://", channels, capacity)
+        self._hub = hub
+        self._listen_to(list(self.channels))
+
+    def _listen_to(self, channels: Sequence[str]) -> asyncio.Future[None]:
+        for channel in channels:
+            listeners = self._hub.listeners.setdefault(channel, [])
+            if self not in listeners:
+                listeners.append(self)
+        return done()
+
+    def _listen_no_more_to(self, channels: Sequence[str]) -> asyncio.Future[None]:
+        for channel in channels:
+            listeners = self._hub.listeners[channel]
+            # A new list: somebody may be going through the old one.
+            self._hub.listeners[channel] = [other for other in listeners if other is not self]
+            if not self._hub.listeners[channel]:
+                del self._hub.listeners[channel]
+        return done()
+
+    def end(self) -> None:
+        """Leave all channels, let the reader have what is there, and then stop."""
+        if not self.ended:
+            self.leave(*self.channels)
+        super().end()
 
 
 class MemoryBus:
@@ -37,7 +69,7 @@ class MemoryBus:
     def __init__(self, hub: MemoryHub | None = None, clock: Clock | None = None) -> None:
         self._hub = hub if hub is not None else MemoryHub()
         self._clock = clock or SystemClock()
-        self._mailboxes: list[Mailbox] = []
+        self._subscriptions: dict[MemorySubscription, None] = {}
         self._closed = False
 
     async def publish(self, channel: str, body: bytes) -> None:
@@ -48,17 +80,16 @@ class MemoryBus:
             mailbox.put(delivery)
 
     @asynccontextmanager
-    async def subscribe(self, *channels: str, capacity: int = DEFAULT_CAPACITY) -> AsyncIterator[Mailbox]:
+    async def subscribe(self, *channels: str, capacity: int = DEFAULT_CAPACITY) -> AsyncIterator[MemorySubscription]:
         """Listen to `channels`; once entered, everything published from then on arrives."""
         self._require_open()
-        mailbox = Mailbox("memory://", channels, capacity)
-        for channel in channels:
-            self._hub.listeners.setdefault(channel, []).append(mailbox)
-        self._mailboxes.append(mailbox)
+        subscription = MemorySubscription(self._hub, channels, capacity)
+        self._subscriptions[subscription] = None
         try:
-            yield mailbox
+            yield subscription
         finally:
-            self._forget(mailbox)
+            self._subscriptions.pop(subscription, None)
+            subscription.end()
 
     async def get(self, key: str) -> bytes | None:
         """Read a value, None if there is none or its time is over."""
@@ -103,8 +134,8 @@ class MemoryBus:
     async def close(self) -> None:
         """End every subscription and leave."""
         self._closed = True
-        for mailbox in list(self._mailboxes):
-            self._forget(mailbox)
+        for subscription in self._subscriptions:
+            subscription.end()
 
     async def __aenter__(self) -> Self:
         return self
@@ -117,12 +148,3 @@ class MemoryBus:
     def _require_open(self) -> None:
         if self._closed:
             raise BusAwayError("memory://: this bus was closed; open another one")
-
-    def _forget(self, mailbox: Mailbox) -> None:
-        mailbox.end()
-        if mailbox in self._mailboxes:
-            self._mailboxes.remove(mailbox)
-        for channel, listeners in list(self._hub.listeners.items()):
-            listeners[:] = [other for other in listeners if other is not mailbox]
-            if not listeners:
-                del self._hub.listeners[channel]

@@ -14,21 +14,16 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import AuthenticationError, ConnectionError, RedisError, ResponseError, TimeoutError
 
-from alphaloop.bus.contract import DEFAULT_CAPACITY, Delivery
+from alphaloop.bus.contract import DEFAULT_CAPACITY
 from alphaloop.bus.keepsakes import Keepsakes
-from alphaloop.bus.mailbox import Mailbox
+from alphaloop.bus.listening import ANSWER_TIMEOUT_S, RedisSubscription
 from alphaloop.core.addresses import redacted, scrubbed
 from alphaloop.core.clock import stopwatch
 from alphaloop.core.errors import AlphaloopError, BusAwayError, InputError, StateError
 
 log = structlog.get_logger("alphaloop.bus")
 
-ANSWER_TIMEOUT_S = 5.0
-LISTEN_S = 1.0
 CALLS_AT_ONCE = 8
-SUBSCRIPTIONS_AT_ONCE = 10_000
-FIRST_PAUSE_S = 0.05
-LONGEST_PAUSE_S = 5.0
 
 T = TypeVar("T")
 
@@ -38,7 +33,7 @@ class RedisBus:
 
     A message is sent once: where `publish` raises, whether the server took it is not known. Other calls, which may be
     given twice without harm, are tried again once if their connection breaks. Subscriptions join again by themselves,
-    pausing longer from try to try, up to `LONGEST_PAUSE_S`. Each connection asks the server for
+    pausing longer from try to try. Each connection asks the server for
     its run id before anything else is said on it; when the server is another one than before, lasting values and sets
     are written to it first. A watch looks once per `check_s`, so that this happens for a bus that is idle, too.
 
@@ -64,7 +59,7 @@ class RedisBus:
         self._server_id: str | None = None
         self._away_since: float | None = None
         self._watch: asyncio.Task[None] | None = None
-        self._mailboxes: set[Mailbox] = set()
+        self._subscriptions: set[RedisSubscription] = set()
         self._closed = False
         options: dict[str, Any] = {
             "protocol": 2,
@@ -77,31 +72,33 @@ class RedisBus:
         }
         try:
             calls = client.BlockingConnectionPool.from_url(url, max_connections=CALLS_AT_ONCE, **options)
-            # Each subscription holds a connection of its own for as long as it lives.
-            listeners = client.ConnectionPool.from_url(url, max_connections=SUBSCRIPTIONS_AT_ONCE, **options)
+            # Each subscription has a connection of its own: this only makes them.
+            self._listeners = client.ConnectionPool.from_url(url, **options)
         except ValueError as error:
             reason = scrubbed(str(error), url)
             raise InputError(f"{self._place}: not a URL of Redis ({reason}); write redis://HOST:PORT/DB") from None
         self._client = client.Redis.from_pool(calls)
-        self._listeners = client.Redis.from_pool(listeners)
 
     async def publish(self, channel: str, body: bytes) -> None:
         """Send `body` to everybody who listens to `channel` now."""
         await self._call(lambda: self._client.publish(channel, body), tries=1)
 
     @asynccontextmanager
-    async def subscribe(self, *channels: str, capacity: int = DEFAULT_CAPACITY) -> AsyncIterator[Mailbox]:
+    async def subscribe(self, *channels: str, capacity: int = DEFAULT_CAPACITY) -> AsyncIterator[RedisSubscription]:
         """Listen to `channels`; once entered, everything published from then on arrives."""
-        mailbox = Mailbox(self._place, channels, capacity)
-        listener = await self._call(lambda: self._join(channels))
-        reader = asyncio.create_task(self._listen(listener, channels, mailbox))
-        self._mailboxes.add(mailbox)
+        subscription = RedisSubscription(
+            self._place, channels, capacity, self._listeners.make_connection, self._refused, self._note_away
+        )
+        await self._call(subscription.join_all)
+        keeper = asyncio.create_task(subscription.keep_joined())
+        self._subscriptions.add(subscription)
         try:
-            yield mailbox
+            yield subscription
         finally:
-            self._mailboxes.discard(mailbox)
-            mailbox.end()
-            await _ended(reader)
+            self._subscriptions.discard(subscription)
+            subscription.end()
+            await _ended(keeper)
+            await subscription.hang_up()
 
     async def get(self, key: str) -> bytes | None:
         """Read a value, None if there is none or its time is over."""
@@ -142,12 +139,11 @@ class RedisBus:
     async def close(self) -> None:
         """End every subscription and leave."""
         self._closed = True
-        for mailbox in self._mailboxes:
-            mailbox.end()
+        for subscription in self._subscriptions:
+            subscription.end()
         if self._watch is not None:
             await _ended(self._watch)
         await self._client.aclose()
-        await self._listeners.aclose()
 
     async def __aenter__(self) -> Self:
         return self
@@ -182,8 +178,12 @@ class RedisBus:
             return BusAwayError(f"{self._place}: Redis cannot do this now ({reason}); mend the server and try again")
         return StateError(f"{self._place}: Redis holds something else under this key ({reason}); use another database")
 
+    def _refused(self, reason: str) -> AlphaloopError:
+        return self._translated(ResponseError(reason))
+
     def _note_away(self, reason: str) -> None:
         if self._away_since is None:
+            reason = scrubbed(reason, self._url)
             self._away_since = stopwatch()
             log.error("redis_away", bus=self._place, reason=reason, meaning="messages are lost until it answers")
 
@@ -209,55 +209,12 @@ class RedisBus:
             try:
                 await self._client.ping()
             except (RedisError, OSError) as error:
-                self._note_away(scrubbed(str(error), self._url))
-
-    async def _join(self, channels: tuple[str, ...]) -> Any:
-        listener = self._listeners.pubsub()
-        try:
-            await listener.subscribe(*channels)
-            for _ in channels:
-                await listener.get_message(timeout=ANSWER_TIMEOUT_S)
-        except BaseException:
-            await _left(listener)
-            raise
-        return listener
-
-    async def _listen(self, listener: Any, channels: tuple[str, ...], mailbox: Mailbox) -> None:
-        try:
-            while True:
-                try:
-                    message = await listener.get_message(timeout=LISTEN_S)
-                except (RedisError, OSError) as error:
-                    self._note_away(scrubbed(str(error), self._url))
-                    mailbox.interrupted()
-                    await _left(listener)
-                    listener = await self._rejoin(channels)
-                    continue
-                if message is not None and message["type"] == "message":
-                    mailbox.put(Delivery(message["channel"].decode(), message["data"]))
-        finally:
-            await _left(listener)
-
-    async def _rejoin(self, channels: tuple[str, ...]) -> Any:
-        pause_s = FIRST_PAUSE_S
-        while True:
-            try:
-                listener = await self._join(channels)
-            except (RedisError, OSError):
-                await asyncio.sleep(pause_s)
-                pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
-            else:
-                log.warning("listening_again", bus=self._place, channels=channels)
-                return listener
+                self._note_away(str(error))
 
 
 async def _ask(connection: Any, command: tuple[Any, ...]) -> Any:
     await connection.send_command(*command, check_health=False)
     return await connection.read_response()
-
-
-async def _left(listener: Any) -> None:
-    await listener.aclose()
 
 
 async def _ended(task: asyncio.Task[None]) -> None:
