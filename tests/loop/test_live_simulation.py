@@ -14,6 +14,7 @@ import structlog
 
 from alphaloop.trading.portfolio.leaving import Leaving
 from alphaloop.trading.portfolio.proving import Proving
+from alphaloop.trading.portfolio.submitting import Submitting
 from alphaloop.trading.portfolio.trades import AttemptState
 
 SEEDS_AT_ONCE = 10
@@ -71,7 +72,7 @@ def test_the_worlds_hold_what_they_are_to_hold(world: Any) -> None:
 
 
 def _forgets_that_bytes_were_seen(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Proving, "_may_land", lambda self, trade, attempt: None)
+    monkeypatch.setattr(Submitting, "_may_land", lambda self, trade, attempt: None)
 
 
 def _takes_silence_for_death(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -92,7 +93,7 @@ def _books_a_fill_twice(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def twice(self: Any, told: Any) -> None:
         filled(self, told)
-        found = self._find(told.signature)
+        found = self.state.find(told.signature)
         if found is not None and found[1].side == "buy":
             found[1].state = AttemptState.LANDED
             filled(self, told)

@@ -16,7 +16,11 @@ class BreakerState(msgspec.Struct, kw_only=True):
     halted : bool
         The balance fell too low; lasts until a deliberate restart or a command.
     stopped : bool
-        A person stopped entries; lasts until that person resumes them.
+        A person stopped entries; lasts until a person resumes them.
+    losses : int
+        In a row, since the last win or pause.
+    paused_until_ns : int
+        End of the pause after too many of them; exclusive.
     day : int
         UTC day since the epoch, whose first equity is `day_equity`.
     fallen_day : int
@@ -41,13 +45,21 @@ class BreakerPanel:
         self._pause_ns = to_ns(settings.loss_pause_s)
 
     def see(self, now_ns: int, equity: int, balance: int) -> list[str]:
-        """Take in what the account is worth; gives the names of breakers that were tripped by it."""
+        """Take in what the account is worth; gives the names of breakers that were tripped by it.
+
+        Parameters
+        ----------
+        equity : int
+            Balance and what is held at the newest prices, so that an entry is no drawdown.
+        balance : int
+            Of the wallet, transactions under way not taken off: a sale that is tried often must not halt the account.
+        """
         state, tripped = self.state, []
         day = now_ns // NS_PER_DAY
         if day > state.day:
             state.day, state.day_equity = day, equity
         fall = self.settings.daily_drawdown
-        if fall and state.fallen_day != day and state.day_equity - equity >= fall * state.day_equity > 0:
+        if fall and state.fallen_day < day and state.day_equity - equity >= fall * state.day_equity > 0:
             state.fallen_day = day
             tripped.append("daily_drawdown")
         if self.settings.min_balance and not state.halted and balance < self.settings.min_balance:
@@ -74,8 +86,9 @@ class BreakerPanel:
         if state.stopped:
             return "kill_switch", "entries were stopped by a person; resume them with `alphaloop live resume`"
         if state.halted:
-            return "min_balance", "the free balance fell below the least; a deliberate restart lifts it"
-        if state.fallen_day == now_ns // NS_PER_DAY:
+            return "min_balance", "the balance fell below the least; a deliberate restart lifts it"
+        # Also on the day before, for a clock that was set back over midnight.
+        if state.fallen_day >= now_ns // NS_PER_DAY:
             return "daily_drawdown", "equity fell too far since 00:00 UTC; entries go on tomorrow"
         if now_ns < state.paused_until_ns:
             return "consecutive_losses", f"too many losses in a row; entries go on at {iso(state.paused_until_ns)}"

@@ -7,40 +7,39 @@ inputs replayed through a fresh engine gives the same outputs and the same state
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import inf
 from typing import Any
 
+from alphaloop.core.clock import to_ns
 from alphaloop.core.errors import InputError
+from alphaloop.trading.portfolio.ending import Ending
 from alphaloop.trading.portfolio.entering import Entering
+from alphaloop.trading.portfolio.holdings import Holdings
+from alphaloop.trading.portfolio.inputs import Adopted, Command, Input, Mark, Opened, Scored, Tick, Warned
 from alphaloop.trading.portfolio.leaving import Leaving
 from alphaloop.trading.portfolio.proving import Proving
-from alphaloop.trading.portfolio.records import (
-    Adopted,
-    AnyInput,
+from alphaloop.trading.portfolio.records import AnyInput, Output
+from alphaloop.trading.portfolio.reports import (
     Balance,
-    Command,
     Dead,
     Drafted,
-    ExitReason,
     Failed,
     Filled,
     Holding,
-    Input,
     Landed,
     Learnt,
-    Mark,
     NotStored,
-    Opened,
-    Output,
     Refused,
-    Scored,
     Sent,
-    Tick,
     Unsent,
-    Warned,
 )
 from alphaloop.trading.portfolio.settings import PortfolioSettings
 from alphaloop.trading.portfolio.state import PortfolioState
-from alphaloop.trading.portfolio.trades import HOLDING, Trade
+from alphaloop.trading.portfolio.submitting import Submitting
+from alphaloop.trading.portfolio.trades import HOLDING, ExitReason, Trade
+
+SET_BACK_NS = to_ns(1.0)
+"""A tick that is so much earlier than what was told before means that the clock was set back."""
 
 
 class PortfolioEngine:
@@ -57,28 +56,30 @@ class PortfolioEngine:
     def __init__(self, settings: PortfolioSettings) -> None:
         self.settings = settings
         self.state = state = PortfolioState(settings)
-        self._entering = Entering(state)
-        self._leaving = Leaving(state)
-        self._proving = proving = Proving(state, self._entering, self._leaving)
+        ending = Ending(state)
+        entering, leaving = Entering(state), Leaving(state)
+        proving = Proving(state, entering, leaving, ending)
+        submitting, holdings = Submitting(state, leaving, ending), Holdings(state, ending)
+        self._leaving, self._submitting = leaving, submitting
         self._handlers: dict[type[Input], Callable[[Any], None]] = {
             Opened: self._opened,
-            Scored: self._entering.decide,
+            Scored: entering.decide,
             Mark: self._mark,
             Warned: self._warned,
             Tick: self._tick,
-            Drafted: proving.drafted,
-            Refused: proving.refused,
-            NotStored: proving.not_stored,
-            Sent: proving.sent,
-            Unsent: proving.unsent,
+            Drafted: submitting.drafted,
+            Refused: submitting.refused,
+            NotStored: submitting.not_stored,
+            Sent: submitting.sent,
+            Unsent: submitting.unsent,
             Landed: proving.landed,
             Filled: proving.filled,
             Failed: proving.failed,
             Dead: proving.dead,
-            Holding: proving.holding,
-            Learnt: proving.learnt,
-            Balance: self._balance,
-            Adopted: proving.adopted,
+            Holding: holdings.holding,
+            Learnt: holdings.learnt,
+            Balance: holdings.balance,
+            Adopted: holdings.adopted,
             Command: self._command,
         }
 
@@ -87,14 +88,21 @@ class PortfolioEngine:
 
         Raises
         ------
+        InputError
+            If a person asks for what cannot be done, or the settings lack the strategy of a trade; nothing has changed.
         StateError
-            If it does not fit the life of its trade.
+            If it does not fit the life of its trade; the engine must not be used any more.
         """
         state = self.state
-        # A clock that was set back must not lengthen a pause or shorten a hold.
-        state.now_ns = max(state.now_ns, told.at_ns)
+        before_ns = state.now_ns
+        # Inputs may be stamped before they waited; time never runs backwards because of that.
+        state.now_ns = max(before_ns, told.at_ns)
         state.out = []
-        self._handlers[type(told)](told)
+        try:
+            self._handlers[type(told)](told)
+        except InputError:
+            state.now_ns = before_ns
+            raise
         return state.out
 
     def take_changes(self) -> tuple[list[Trade], bool]:
@@ -115,12 +123,30 @@ class PortfolioEngine:
     # -- inputs -----------------------------------------------------------------------------------------------------
 
     def _opened(self, told: Opened) -> None:
-        self.state.restore(told.state)
-        self.state.now_ns = max(self.state.now_ns, told.at_ns)
-        for trade in self.state.trades.values():
+        state = self.state
+        self._check_strategies(told.state.get("trades", []))
+        state.restore(told.state)
+        if not told.is_start:
+            return
+        if state.now_ns - told.at_ns > SET_BACK_NS:
+            state.set_back(told.at_ns)
+        state.now_ns = max(state.now_ns, told.at_ns)
+        for trade in state.trades.values():
             for attempt in trade.attempts:
                 # Their bytes went with the process that made them; only the chain can tell now.
                 attempt.again_ns = 0
+        self._submitting.abandon()
+        self._reopen(told)
+
+    def _check_strategies(self, trades: list[dict[str, Any]]) -> None:
+        for trade in trades:
+            if trade["strategy"] not in self.settings.strategies:
+                raise InputError(
+                    f"trade {trade['trade_id']} of {trade['asset']} is not over and its strategy {trade['strategy']!r} "
+                    "is not in the settings any more; put it back until the trade is closed"
+                )
+
+    def _reopen(self, told: Opened) -> None:
         breakers = self.state.panel.state
         if told.deliberate and (breakers.halted or breakers.paused_until_ns > told.at_ns):
             breakers.halted, breakers.paused_until_ns = False, 0
@@ -131,7 +157,7 @@ class PortfolioEngine:
 
     def _mark(self, told: Mark) -> None:
         trade = self.state.by_asset.get(told.asset)
-        if trade is None or told.known_ns <= trade.last_ns or not told.price > 0.0:
+        if trade is None or told.known_ns <= trade.last_ns or not 0.0 < told.price < inf:
             return
         if told.context:
             trade.context = told.context
@@ -141,25 +167,17 @@ class PortfolioEngine:
 
     def _warned(self, told: Warned) -> None:
         trade = self.state.by_asset.get(told.asset)
-        if trade is not None and told.known_ns >= trade.decided_ns and not trade.exited_ns:
+        if trade is not None and told.known_ns >= trade.known_ns and not trade.exited_ns:
             self._leaving.leave(trade, ExitReason.ANTI_SIGNAL)
 
     def _tick(self, told: Tick) -> None:
+        if self.state.now_ns - told.at_ns > SET_BACK_NS:
+            self.state.set_back(told.at_ns)
         self.state.warm()
         self.state.see()
         for trade in list(self.state.trades.values()):
-            self._proving.resend(trade)
+            self._submitting.resend(trade)
             self._leaving.look(trade)
-
-    def _balance(self, told: Balance) -> None:
-        if self.state.unproved_orders or told.amount == self.state.account.balance:
-            return
-        change = self.state.account.correct(told.amount)
-        # What comes from outside is no profit and what goes there no loss of the day.
-        self.state.panel.state.day_equity += change
-        self.state.account_changed = True
-        self.state.notice("balance_corrected", "warning", change=change, balance=told.amount)
-        self.state.see()
 
     def _command(self, told: Command) -> None:
         breakers = self.state.panel.state

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from alphaloop.trading.portfolio.entry import OPEN, ORDER, SCORE, Standing, explain, first_stop, phase_of
-from alphaloop.trading.portfolio.records import Decision, Order, Place, Scored
+from alphaloop.trading.portfolio.inputs import Scored
+from alphaloop.trading.portfolio.outputs import Decision, Order, Place
 from alphaloop.trading.portfolio.settings import RegimeEffect, Strategy
 from alphaloop.trading.portfolio.sizing import size
 from alphaloop.trading.portfolio.state import PortfolioState
@@ -38,6 +39,7 @@ class Entering:
     def decide(self, scored: Scored) -> None:
         """Check, choose, size, and place an order if nothing stands in the way."""
         state, settings = self.state, self.state.settings
+        state.see()
         effect = settings.regimes.get(scored.regime, _NO_EFFECT)
         standing = Standing(
             phase_of(settings.phases, state.free),
@@ -81,7 +83,11 @@ class Entering:
             self.buy(trade)
 
     def buy(self, trade: Trade) -> None:
-        """Place the order of a trade, the first or a further one."""
+        """Place the order of a trade, the first or a further one.
+
+        A further one has the budget, the tolerance and the market's facts of the first, unless newer ones have come:
+        a price that ran away is not run after.
+        """
         trade.buys += 1
         order = Order(
             order_id=f"{trade.trade_id}.buy.{trade.buys}",
@@ -151,9 +157,11 @@ class Entering:
             strategy=verdict.strategy,
             score=scored.scores[strategy.model],
             budget=verdict.size,
-            decided_ns=scored.at_ns,
+            decided_ns=state.now_ns,
+            known_ns=scored.known_ns,
             context=scored.context,
             last=scored.price,
+            last_ns=scored.known_ns,
         )
         state.add(trade)
         return trade

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from alphaloop.trading.portfolio.records import Scored
+from alphaloop.trading.portfolio.inputs import Scored
 from alphaloop.trading.portfolio.settings import Phase, RegimeEffect, Strategy
 
 SCORE: Final = "score_threshold"

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from alphaloop.core.clock import to_ns
-from alphaloop.trading.portfolio.records import ExitReason
 from alphaloop.trading.portfolio.settings import ExitStep, Selling, Strategy
-from alphaloop.trading.portfolio.trades import Trade
+from alphaloop.trading.portfolio.trades import ExitReason, Trade
 
 
 def reason_to_leave(trade: Trade, strategy: Strategy, now_ns: int) -> ExitReason | None:

@@ -30,11 +30,14 @@ class Opened(Input, frozen=True, kw_only=True, gc=False):
         What `PortfolioEngine.state` gave after loading, so that a journal can be replayed from here.
     settings : str
         Hash of the settings.
+    is_start : bool
+        False for a record of the state amid the life of a process, where a journal begins anew.
     """
 
     deliberate: bool
     state: dict[str, Any]
     settings: str
+    is_start: bool = True
 
 
 class Scored(Input, frozen=True, kw_only=True, gc=False):
@@ -84,7 +87,10 @@ class Mark(Input, frozen=True, kw_only=True, gc=False):
 
 
 class Warned(Input, frozen=True, kw_only=True, gc=False):
-    """Whoever holds the asset should leave; also for what is bought before `known_ns` but not yet proved."""
+    """Whoever holds the asset should leave, and whoever's purchase is under way should leave as soon as it landed.
+
+    It counts for trades on signals that were known no later than it; the two are stamped by the same clock.
+    """
 
     asset: str
     warning_id: str
@@ -102,6 +108,9 @@ class Adopted(Input, frozen=True, kw_only=True, gc=False):
     ----------
     cost : int
         What it was bought for, as far as the chain tells; marks count from it.
+    bought_ns : int
+        When, as far as the chain tells: the longest hold counts from then, and warnings since then count; 0 if that is
+        not known, which means now.
     """
 
     asset: str
@@ -109,6 +118,7 @@ class Adopted(Input, frozen=True, kw_only=True, gc=False):
     cost: int
     strategy: str
     context: dict[str, Any] = {}
+    bought_ns: int = 0
 
 
 class Command(Input, frozen=True, kw_only=True, gc=False):

@@ -135,7 +135,7 @@ class Dead(Input, frozen=True, kw_only=True, gc=False):
 
 
 class Holding(Input, frozen=True, kw_only=True, gc=False):
-    """What the wallet really holds of an asset, read at a time when no transaction of it can land."""
+    """What the wallet holds of an asset, as far as the node that was asked knows."""
 
     asset: str
     quantity: int

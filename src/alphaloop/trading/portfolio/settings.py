@@ -71,7 +71,10 @@ class Sizing(Settings):
         default=0.5, ge=0, le=1, description="least factor of conviction, (p - threshold) / (1 - threshold)"
     )
     min_size: int = Field(gt=0, description="smaller entries are not made, in smallest money units")
-    keep: int = Field(ge=0, description="never spent, in smallest money units")
+    keep: int = Field(ge=0, description="never spent on entries, in smallest money units")
+    overhead: int = Field(
+        default=0, ge=0, description="what an entry may cost besides its budget: network fee, tip, deposits"
+    )
 
 
 class ExitStep(Settings):
@@ -99,6 +102,13 @@ class Selling(Settings):
     most_unproved: int = Field(
         default=8, ge=1, le=64, description="sales of one position that may be under way at the same time"
     )
+    doubt_s: float = Field(
+        default=15.0,
+        gt=0,
+        le=600,
+        description="a wallet that holds less than was booked is believed only if it says so again so long after, and "
+        "a sale that landed keeps others back only so long; nodes lag",
+    )
 
     @field_validator("steps")
     @classmethod
@@ -111,7 +121,9 @@ class Selling(Settings):
 class Breakers(Settings):
     """When nothing new is entered. Breakers never touch an exit."""
 
-    min_balance: int = Field(ge=0, description="free balance below which the account is halted; 0 off")
+    min_balance: int = Field(
+        ge=0, description="balance, positions not counted, below which the account is halted; 0 off"
+    )
     daily_drawdown: float = Field(
         default=0.30, ge=0, lt=1, description="loss of equity since 00:00 UTC that stops entries until 00:00; 0 off"
     )
@@ -119,7 +131,7 @@ class Breakers(Settings):
     loss_pause_s: float = Field(default=900.0, ge=0, le=DAY_S, description="length of that pause")
     cool_down_s: float = Field(default=1_800.0, ge=0, le=7 * DAY_S, description="of an asset after its trade closed")
     max_unproved: int = Field(
-        default=5, ge=1, description="orders submitted and not proved, above which nothing is entered"
+        default=5, ge=1, description="orders submitted and not proved, at which nothing more is entered"
     )
 
 

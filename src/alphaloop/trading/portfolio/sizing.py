@@ -19,7 +19,7 @@ def size(
 
     The phase's share of the free balance, times conviction ``(p - threshold) / (1 - threshold)`` between
     `least_conviction` and 1, times the regime's factor; at most `liquidity_fraction` of the market's money, and never
-    what `keep` forbids to spend.
+    so much that `keep` could not be left over after `overhead`.
 
     Parameters
     ----------
@@ -32,8 +32,9 @@ def size(
     conviction = min(max(margin, sizing.least_conviction), 1.0)
     wanted = int(free * phase.size_fraction * conviction * effect.size_factor)
     deepest = int(liquidity * sizing.liquidity_fraction)
-    found = min(wanted, deepest, free - sizing.keep)
+    spare = free - sizing.keep - sizing.overhead
+    found = min(wanted, deepest, spare)
     if found >= sizing.min_size:
         return found, ""
-    limit = {wanted: "share of the balance", deepest: "share of the market", free - sizing.keep: "balance to keep"}
+    limit = {wanted: "share of the balance", deepest: "share of the market", spare: "balance to keep"}
     return 0, f"{found} by the {limit[found]} is below min_size {sizing.min_size}"

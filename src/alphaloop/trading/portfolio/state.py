@@ -9,18 +9,13 @@ import msgspec
 from alphaloop.core.clock import to_ns
 from alphaloop.trading.portfolio.account import Account
 from alphaloop.trading.portfolio.breakers import BreakerPanel, BreakerState
-from alphaloop.trading.portfolio.records import Level, Notice, Output
+from alphaloop.trading.portfolio.outputs import Level, Notice, Output
 from alphaloop.trading.portfolio.settings import PortfolioSettings
-from alphaloop.trading.portfolio.trades import ENDED, HOLDING, Trade
+from alphaloop.trading.portfolio.totals import Totals
+from alphaloop.trading.portfolio.trades import Attempt, Trade
 
-
-class _Totals(msgspec.Struct):
-    """What one trade adds to the totals."""
-
-    value: int = 0
-    reserved: int = 0
-    open: int = 0
-    unproved: int = 0
+REMEMBERED_NS = to_ns(900.0)
+"""How long a fill is known again after its trade is over; reports of it that come later would look like news."""
 
 
 class PortfolioState:
@@ -33,6 +28,10 @@ class PortfolioState:
     trades : dict of str to Trade
         All that are not over, by id.
     by_asset, by_signature : dict of str to Trade
+    cool_until_ns : dict of str to int
+        By asset.
+    filled_until_ns : dict of str to int
+        Fills of trades that are over, by signature, with the time until which they are remembered.
     changed : dict of str to Trade
         Those that changed since somebody took them, by id; `account_changed` says the same of everything else.
     out : list of Output
@@ -44,6 +43,7 @@ class PortfolioState:
         self.account = Account()
         self.panel = BreakerPanel(settings.breakers)
         self.cool_until_ns: dict[str, int] = {}
+        self.filled_until_ns: dict[str, int] = {}
         self.trades: dict[str, Trade] = {}
         self.by_asset: dict[str, Trade] = {}
         self.by_signature: dict[str, Trade] = {}
@@ -51,8 +51,7 @@ class PortfolioState:
         self.account_changed = False
         self.out: list[Output] = []
         self.now_ns = 0
-        self._of: dict[str, _Totals] = {}
-        self._sum = _Totals()
+        self._totals = Totals()
         self._cool_down_ns = to_ns(settings.breakers.cool_down_s)
 
     # -- totals -----------------------------------------------------------------------------------------------------
@@ -60,22 +59,29 @@ class PortfolioState:
     @property
     def free(self) -> int:
         """Balance without what transactions under way may take."""
-        return self.account.balance - self._sum.reserved
+        return self.account.balance - self._totals.sum.reserved
 
     @property
     def equity(self) -> int:
         """Balance and what is held, at the newest prices."""
-        return self.account.balance + self._sum.value
+        return self.account.balance + self._totals.sum.value
 
     @property
     def open_positions(self) -> int:
         """Trades that hold something, or whose purchase may land."""
-        return self._sum.open
+        return self._totals.sum.open
 
     @property
     def unproved_orders(self) -> int:
         """Trades with transactions that may land or have landed unread."""
-        return self._sum.unproved
+        return self._totals.sum.unproved
+
+    def find(self, signature: str) -> tuple[Trade, Attempt] | None:
+        """A transaction of a trade that is not over, with its trade."""
+        trade = self.by_signature.get(signature)
+        if trade is None:
+            return None
+        return trade, next(attempt for attempt in trade.attempts if attempt.signature == signature)
 
     # -- changes ----------------------------------------------------------------------------------------------------
 
@@ -84,40 +90,25 @@ class PortfolioState:
         self.trades[trade.trade_id] = self.by_asset[trade.asset] = trade
         for attempt in trade.attempts:
             self.by_signature[attempt.signature] = trade
-        self._of[trade.trade_id] = _Totals()
         self.touch(trade)
 
     def touch(self, trade: Trade) -> None:
         """Bring the totals up to date after `trade` changed, and let it go if it is over."""
-        self._count(trade)
+        for attempt in trade.prune():
+            del self.by_signature[attempt.signature]
+        self._totals.count(trade)
         self.changed[trade.trade_id] = trade
         if trade.is_over:
-            self.forget(trade)
+            self._forget(trade)
 
-    def mark(self, trade: Trade) -> None:
+    def revalue(self, trade: Trade) -> None:
         """Bring the totals up to date after a price that need not be stored at once."""
-        self._count(trade)
-
-    def forget(self, trade: Trade) -> None:
-        """Let a trade go."""
-        del self.trades[trade.trade_id]
-        if self.by_asset.get(trade.asset) is trade:
-            del self.by_asset[trade.asset]
-        for attempt in trade.attempts:
-            self.by_signature.pop(attempt.signature, None)
-        gone = self._of.pop(trade.trade_id)
-        self._add(gone, -1)
+        self._totals.revalue(trade)
 
     def cool(self, asset: str) -> None:
         """Begin the cool-down of an asset."""
         if self._cool_down_ns:
             self.cool_until_ns[asset] = self.now_ns + self._cool_down_ns
-            self.account_changed = True
-
-    def warm(self) -> None:
-        """Forget cool-downs that are over."""
-        for asset in [asset for asset, until_ns in self.cool_until_ns.items() if until_ns <= self.now_ns]:
-            del self.cool_until_ns[asset]
             self.account_changed = True
 
     def pay(self, amount: int) -> None:
@@ -132,9 +123,10 @@ class PortfolioState:
 
     def see(self) -> None:
         """Let the breakers look at the account."""
-        before = (self.panel.state.day, self.panel.state.fallen_day, self.panel.state.halted)
+        state = self.panel.state
+        before = (state.day, state.fallen_day, state.halted)
         tripped = self.panel.see(self.now_ns, self.equity, self.account.balance)
-        if before != (self.panel.state.day, self.panel.state.fallen_day, self.panel.state.halted):
+        if before != (state.day, state.fallen_day, state.halted):
             self.account_changed = True
         for name in tripped:
             self.tripped(name)
@@ -144,21 +136,39 @@ class PortfolioState:
         self.account_changed = True
         self.notice("breaker_tripped", "error", breaker=breaker, equity=self.equity, balance=self.account.balance)
 
-    def _count(self, trade: Trade) -> None:
-        now = self._of[trade.trade_id]
-        self._add(now, -1)
-        now.value = int(trade.quantity * trade.last) if trade.quantity else 0
-        now.reserved = trade.reserved
-        now.open = 0 if trade.state in ENDED else 1
-        now.unproved = 1 if trade.unproved() else 0
-        self._add(now, 1)
+    def _forget(self, trade: Trade) -> None:
+        del self.trades[trade.trade_id]
+        if self.by_asset.get(trade.asset) is trade:
+            del self.by_asset[trade.asset]
+        for attempt in trade.attempts:
+            self.by_signature.pop(attempt.signature, None)
+            if attempt.is_filled:
+                self.filled_until_ns[attempt.signature] = self.now_ns + REMEMBERED_NS
+                self.account_changed = True
+        self._totals.forget(trade)
 
-    def _add(self, part: _Totals, sign: int) -> None:
-        total = self._sum
-        total.value += sign * part.value
-        total.reserved += sign * part.reserved
-        total.open += sign * part.open
-        total.unproved += sign * part.unproved
+    # -- time -------------------------------------------------------------------------------------------------------
+
+    def warm(self) -> None:
+        """Forget what is over by now."""
+        for until_ns in (self.cool_until_ns, self.filled_until_ns):
+            for key in [key for key, end_ns in until_ns.items() if end_ns <= self.now_ns]:
+                del until_ns[key]
+                self.account_changed = True
+
+    def set_back(self, at_ns: int) -> None:
+        """Follow a clock that was set back: whatever waits goes on to wait as long as it would have."""
+        by = self.now_ns - at_ns
+        self.now_ns = at_ns
+        self.panel.state.paused_until_ns = max(self.panel.state.paused_until_ns - by, 0)
+        for until_ns in (self.cool_until_ns, self.filled_until_ns):
+            for key in until_ns:
+                until_ns[key] -= by
+        for trade in self.trades.values():
+            trade.set_back(by)
+            self.changed[trade.trade_id] = trade
+        self.account_changed = True
+        self.notice("clock_set_back", "warning", seconds=by / 1e9)
 
     # -- keeping ----------------------------------------------------------------------------------------------------
 
@@ -172,6 +182,8 @@ class PortfolioState:
             "account": msgspec.to_builtins(self.account),
             "breakers": msgspec.to_builtins(self.panel.state),
             "cool_until_ns": dict(self.cool_until_ns),
+            "filled_until_ns": dict(self.filled_until_ns),
+            "now_ns": self.now_ns,
         }
 
     def restore(self, saved: dict[str, Any]) -> None:
@@ -179,12 +191,11 @@ class PortfolioState:
         self.account = msgspec.convert(saved.get("account", {}), Account)
         self.panel = BreakerPanel(self.settings.breakers, msgspec.convert(saved.get("breakers", {}), BreakerState))
         self.cool_until_ns = dict(saved.get("cool_until_ns", {}))
+        self.filled_until_ns = dict(saved.get("filled_until_ns", {}))
+        self.now_ns = saved.get("now_ns", 0)
         self.trades, self.by_asset, self.by_signature = {}, {}, {}
-        self._of, self._sum = {}, _Totals()
+        self._totals = Totals()
         for each in saved.get("trades", []):
             self.add(msgspec.convert(each, Trade))
         self.changed.clear()
-
-    def holding(self) -> list[Trade]:
-        """Trades that hold something."""
-        return [trade for trade in self.trades.values() if trade.state in HOLDING]
+        self.account_changed = False

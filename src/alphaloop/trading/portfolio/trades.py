@@ -8,10 +8,21 @@ from typing import Any
 import msgspec
 
 from alphaloop.core.errors import StateError
-from alphaloop.trading.portfolio.attempts import UNPROVED, Attempt, AttemptState
+from alphaloop.trading.portfolio.attempts import MAY_LAND, UNPROVED, Attempt, AttemptState
 from alphaloop.trading.portfolio.inputs import Side
 
-__all__ = ["ENDED", "HOLDING", "STEPS", "UNPROVED", "Attempt", "AttemptState", "ExitReason", "Trade", "TradeState"]
+__all__ = [
+    "ENDED",
+    "HOLDING",
+    "MAY_LAND",
+    "STEPS",
+    "UNPROVED",
+    "Attempt",
+    "AttemptState",
+    "ExitReason",
+    "Trade",
+    "TradeState",
+]
 
 
 class ExitReason(StrEnum):
@@ -23,6 +34,10 @@ class ExitReason(StrEnum):
     STOP_LOSS = "stop_loss"
     TIMEOUT = "timeout"
     MANUAL = "manual"
+
+
+MOST_ATTEMPTS = 128
+"""Transactions of one trade that are remembered."""
 
 
 class TradeState(StrEnum):
@@ -50,7 +65,7 @@ HOLDING = frozenset({_T.OPEN, _T.EXIT_SUBMITTED})
 STEPS: dict[TradeState, frozenset[TradeState]] = {
     _T.INTENT: frozenset({_T.SUBMITTED, _T.LANDED, _T.OPEN, _T.FAILED}),
     _T.SUBMITTED: frozenset({_T.INTENT, _T.LANDED, _T.OPEN, _T.FAILED}),
-    _T.LANDED: frozenset({_T.OPEN, _T.SUBMITTED, _T.FAILED}),
+    _T.LANDED: frozenset({_T.OPEN, _T.FAILED}),
     _T.OPEN: frozenset({_T.EXIT_SUBMITTED, _T.CLOSED}),
     _T.EXIT_SUBMITTED: frozenset({_T.OPEN, _T.CLOSED}),
     _T.CLOSED: frozenset(),
@@ -65,20 +80,34 @@ class Trade(msgspec.Struct, kw_only=True):
     ----------
     budget : int
         Money that the purchase may use.
+    decided_ns : int
+        By the trader's clock.
+    known_ns : int
+        When the signal's features were taken, by the clock that also stamps prices and warnings.
     spent, received : int
         Of the wallet, everything included: above 0 both; what failed transactions cost is in `spent`.
-    quantity : int
-        Base units held.
+    quantity, bought, sold : int
+        Base units held, ever bought, and ever sold.
     entry_price, exit_price : float
-        Of the market with its fees; 0 while there is none.
+        Of the market with its fees, over all fills; 0 while there is none.
     peak : float
         Highest price since the fill; `last` and `last_ns` are the newest.
     exit_wanted : str
         Reason of an exit that was decided; it stays until the trade is closed.
     retry_ns : int
-        When an exit is tried again; 0 if one is under way or none is wanted.
+        When the next sale is tried, unless the one under way comes true before; 0 while no exit is wanted.
     tries : int
         Sales that were tried, which is also the step of escalation.
+    refusals : int
+        Sales in a row that could not even be made.
+    buys : int
+        Purchases that were tried.
+    missing_ns : int
+        Since when the wallet is said to hold less than `quantity`; 0 if it is not.
+    verify_ns : int
+        When the wallet is asked again; 0 if nothing is missing.
+    is_gone : bool
+        The wallet has said so twice, and only a sale under way can still explain it.
     """
 
     trade_id: str
@@ -90,11 +119,13 @@ class Trade(msgspec.Struct, kw_only=True):
     budget: int
     decided_ns: int
     context: dict[str, Any]
+    known_ns: int = 0
     venue: str = "curve"
     state: TradeState = TradeState.INTENT
     attempts: list[Attempt] = []
     quantity: int = 0
     bought: int = 0
+    sold: int = 0
     spent: int = 0
     received: int = 0
     entry_price: float = 0.0
@@ -108,8 +139,11 @@ class Trade(msgspec.Struct, kw_only=True):
     exit_ns: int = 0
     retry_ns: int = 0
     tries: int = 0
+    refusals: int = 0
     buys: int = 0
-    verifying: bool = False
+    missing_ns: int = 0
+    verify_ns: int = 0
+    is_gone: bool = False
     reason: str = ""
 
     def step(self, state: TradeState) -> None:
@@ -130,7 +164,7 @@ class Trade(msgspec.Struct, kw_only=True):
     @property
     def is_over(self) -> bool:
         """Whether it is closed or failed and nothing of it can land any more."""
-        return self.state in ENDED and not any(attempt.state in UNPROVED for attempt in self.attempts)
+        return self.state in ENDED and not self.unproved()
 
     @property
     def net(self) -> int:
@@ -143,7 +177,7 @@ class Trade(msgspec.Struct, kw_only=True):
 
         Of several sales only one can do anything; the others cost their network fee at most.
         """
-        return sum(attempt.most for attempt in self.attempts if attempt.state in UNPROVED)
+        return sum(attempt.most for attempt in self.unproved())
 
     @property
     def reason_of_exit(self) -> ExitReason | None:
@@ -153,3 +187,30 @@ class Trade(msgspec.Struct, kw_only=True):
     def unproved(self, side: Side | None = None) -> list[Attempt]:
         """Transactions that may land or have landed unread."""
         return [a for a in self.attempts if a.state in UNPROVED and (side is None or a.side == side)]
+
+    def prune(self) -> list[Attempt]:
+        """Drop the oldest sales that did nothing where they have become many; what they cost stays booked.
+
+        An asset that cannot be sold is tried for as long as it is held, and its record must not grow with that.
+        """
+        if len(self.attempts) <= MOST_ATTEMPTS:
+            return []
+        idle = [a for a in self.attempts if a.side == "sell" and not (a.is_unproved or a.is_filled)]
+        dropped = idle[: len(self.attempts) - MOST_ATTEMPTS // 2]
+        gone = {attempt.signature for attempt in dropped}
+        self.attempts = [attempt for attempt in self.attempts if attempt.signature not in gone]
+        return dropped
+
+    def set_back(self, by_ns: int) -> None:
+        """Move the trader's own times back with its clock; prices and warnings are stamped elsewhere."""
+        for name in _OWN_TIMES:
+            if getattr(self, name):
+                setattr(self, name, getattr(self, name) - by_ns)
+        for attempt in self.attempts:
+            if attempt.again_ns:
+                attempt.again_ns -= by_ns
+            if attempt.landed_ns:
+                attempt.landed_ns -= by_ns
+
+
+_OWN_TIMES = ("decided_ns", "entered_ns", "exit_ns", "retry_ns", "missing_ns", "verify_ns")

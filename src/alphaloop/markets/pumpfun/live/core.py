@@ -131,7 +131,11 @@ class TraderCore:
             state = self.engine.state.save()
             batch.first, batch.inputs = (
                 self._told,
-                [Opened(at_ns=now_ns, deliberate=False, state=state, settings=self.engine.settings.hash)],
+                [
+                    Opened(
+                        at_ns=now_ns, deliberate=False, state=state, settings=self.engine.settings.hash, is_start=False
+                    )
+                ],
             )
             self._told += 1
         self._batch = batch
