@@ -11,6 +11,7 @@ from alphaloop.markets.pumpfun.market import Publish, PumpMarket, Row
 from alphaloop.markets.pumpfun.settings import PumpSettings
 from alphaloop.markets.pumpfun.signals.catalogue import SIGNAL
 from alphaloop.markets.pumpfun.signals.messages import decode
+from alphaloop.markets.pumpfun.signals.rule import rule_score
 from alphaloop.markets.pumpfun.signals.vector import from_bytes
 
 SOL = 1_000_000_000
@@ -82,6 +83,35 @@ def test_a_signal_says_what_is_true_right_after_the_buy(pump, market) -> None:
     assert row["rule_score"] == message.rule_score
     assert row["message"]["data"]["features"] == message.features
     assert row["wallet_score_at_entry"] == message.alpha_score
+
+
+def test_a_follower_and_a_crowded_coin_score_less(pump) -> None:
+    quick = {"copying": {"every_s": 60, "min_copies": 3}, "graph": {"min_entries": 1}}
+    market = PumpMarket(PumpSettings(tracked_wallets=(SMART, "shadow"), intelligence=quick))
+    chain = pump.Chain()
+    for number in range(8):
+        curve, mint = pump.Curve(), f"coin{number}"
+        market.apply(chain.create(mint, "maker"))
+        market.apply(chain.trade(curve, mint, f"crowd{number}", 20 * SOL, buy=True))
+        led = market.apply(chain.trade(curve, mint, SMART, SOL, buy=True, gap_ns=20 * SOL))
+        copied = market.apply(chain.trade(curve, mint, "shadow", 4 * SOL, buy=True, gap_ns=SOL))
+    lead, follower = signals(led)[-1], signals(copied)[-1]
+    assert (lead.follower_weight, follower.follower_weight) == (1.0, 0.25), "an exact copier"
+    assert lead.crowding_penalty == 0.0, "1 of 21 SOL"
+    assert follower.crowding_penalty == 0.0, "5 of 25 SOL"
+    assert follower.rule_score == pytest.approx(0.25 * whole_score(market, follower))
+    assert lead.rule_score == pytest.approx(whole_score(market, lead))
+    crowded = signals(market.apply(chain.trade(curve, mint, SMART, 25 * SOL, buy=True, gap_ns=SOL)))[-1]
+    assert crowded.crowding_penalty == pytest.approx(0.5), "30 of 50 SOL are the tracked wallets'"
+    assert crowded.rule_score == pytest.approx(0.5 * whole_score(market, crowded))
+
+
+def whole_score(market, message) -> float:
+    values = dict(zip(SIGNAL.names, message.vector.astype(float).tolist(), strict=True))
+    names = ("alpha_score", "velocity", "buy_rank", "lifecycle_state", "creator_risk_score")
+    inputs = [values[name] for name in names]
+    assert values["rule_score"] == pytest.approx(message.rule_score)
+    return rule_score(market.settings.rule, *inputs, follower_weight=1.0, crowding_penalty=0.0)
 
 
 def test_ids_name_the_event_and_the_feature_set(pump) -> None:

@@ -7,10 +7,15 @@ import math
 import pytest
 
 from alphaloop.core.errors import RecipeError
-from alphaloop.markets.pumpfun.signals.rule import RuleSettings, rule_score
+from alphaloop.markets.pumpfun.signals import rule
+from alphaloop.markets.pumpfun.signals.rule import RuleSettings
 
 NAN = math.nan
 RULE = RuleSettings()
+
+
+def rule_score(settings: RuleSettings, *inputs: float, weight: float = 1.0, penalty: float = 0.0) -> float:
+    return rule.rule_score(settings, *inputs, follower_weight=weight, crowding_penalty=penalty)
 
 
 def test_the_best_and_the_worst() -> None:
@@ -30,6 +35,15 @@ def test_the_unknown_takes_no_part() -> None:
     assert not math.isnan(rule_score(RULE, NAN, 10.0, 11.0, 0.0, 20.0))
     assert math.isnan(rule_score(RULE, NAN, NAN, NAN, NAN, NAN))
     assert math.isnan(rule_score(RuleSettings(known_weight=0.0), NAN, NAN, NAN, NAN, NAN))
+
+
+def test_a_follower_and_a_crowd_take_from_the_score() -> None:
+    inputs = (50.0, 10.0, 11.0, 0.0, 20.0)
+    whole = rule_score(RULE, *inputs)
+    assert rule_score(RULE, *inputs, weight=0.25) == pytest.approx(0.25 * whole)
+    assert rule_score(RULE, *inputs, penalty=0.5) == pytest.approx(0.5 * whole)
+    assert rule_score(RULE, *inputs, weight=0.5, penalty=0.1) == pytest.approx(0.45 * whole)
+    assert rule_score(RULE, *inputs, penalty=NAN) == whole, "an unknown penalty takes nothing"
 
 
 def test_more_alpha_never_scores_less() -> None:

@@ -80,6 +80,8 @@ class SignalEmitter:
             values["buy_rank"],
             values["lifecycle_state"],
             values["creator_risk_score"],
+            follower_weight=shelf.intelligence.follower_weight(wallet),
+            crowding_penalty=values["crowding_penalty"],
         )
         return values
 
@@ -112,6 +114,8 @@ class SignalEmitter:
             lifecycle_state=number(values["lifecycle_state"]),
             creator_risk=number(values["creator_risk_score"]),
             rule_score=number(values["rule_score"]),
+            follower_weight=self.shelf.intelligence.follower_weight(event.wallet),
+            crowding_penalty=number(values["crowding_penalty"]),
             coin=coin_state(token) if token is not None else None,
         )
 

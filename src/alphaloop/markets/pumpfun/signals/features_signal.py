@@ -70,7 +70,12 @@ SIGNAL_FAMILIES: Final[dict[str, tuple[Line, ...]]] = {
         ("alpha_half_life_s", "s", "decay book: delay after which half of it is left", "too few entries resolved"),
     ),
     "signal_event": (
-        ("rule_score", "score 0-100", "five weighted inputs, see the rule", "less than half of the weights is known"),
+        (
+            "rule_score",
+            "score 0-100",
+            "five weighted inputs, times the weight of a follower and 1 - crowding_penalty, see the rule",
+            "less than half of the weights is known",
+        ),
         ("signal_sol", "sol", "the buy: SOL into the curve, without fees", NEVER),
         ("signal_supply_pct", "share", "the buy: tokens bought / supply of the token", NO_COIN),
         ("buy_rank", "rank", "token book: place of the wallet among the token's buyers, 1 first", NO_BIRTH),

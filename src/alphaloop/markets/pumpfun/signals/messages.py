@@ -65,7 +65,17 @@ class Scorable(Message, frozen=True, gc=False, kw_only=True, rename="camel"):
 
 
 class SignalMessage(Scorable, frozen=True, gc=False, kw_only=True, rename="camel"):
-    """A tracked wallet bought; amounts are lamports and base units, without fees."""
+    """A tracked wallet bought; amounts are lamports and base units, without fees.
+
+    Attributes
+    ----------
+    rule_score : float or None
+        Of the rule, 0 to 100; the weight and the penalty below are in it.
+    follower_weight : float or None
+        Weight of the wallet's signals in (0, 1], 1 unless it follows others; None in messages of before there was one.
+    crowding_penalty : float or None
+        Share of the score that the coin's crowding has taken.
+    """
 
     wallet: str
     signature: str
@@ -81,6 +91,8 @@ class SignalMessage(Scorable, frozen=True, gc=False, kw_only=True, rename="camel
     lifecycle_state: Number = None
     creator_risk: Number = None
     rule_score: Number = None
+    follower_weight: Number = None
+    crowding_penalty: Number = None
 
 
 class GenesisMessage(Scorable, frozen=True, gc=False, kw_only=True, rename="camel"):

@@ -2,14 +2,17 @@
 
 ::
 
-    score = 100 * sum(w_i * x_i) / sum(w_i)      over the inputs that are known
+    score = 100 * sum(w_i * x_i) / sum(w_i) * weight * (1 - penalty)      over the inputs that are known
     alpha      x = alpha_score / 100
     velocity   x = velocity / (velocity + velocity_half)      0.5 at `velocity_half` buys a minute
     rank       x = 1 / (1 + (buy_rank - 1) / rank_half)        1 for the first buyer
     lifecycle  x = a value for each of the eight states
     creator    x = 1 - creator_risk_score / 100
+    weight     of a wallet that follows others, see the copy book; 1 for one that does not
+    penalty    of a crowded coin, see the crowding book: up to half of the score
 
-An unknown input takes no part, and where less than `known_weight` of the weights is known there is no score.
+An unknown input takes no part, an unknown penalty takes nothing, and where less than `known_weight` of the weights is
+known there is no score.
 """
 
 from __future__ import annotations
@@ -45,7 +48,15 @@ class RuleSettings(Settings):
 
 
 def rule_score(
-    settings: RuleSettings, alpha: float, velocity: float, buy_rank: float, lifecycle: float, creator_risk: float
+    settings: RuleSettings,
+    alpha: float,
+    velocity: float,
+    buy_rank: float,
+    lifecycle: float,
+    creator_risk: float,
+    *,
+    follower_weight: float,
+    crowding_penalty: float,
 ) -> float:
     """Score from 0 to 100; NaN where too little is known. NaN inputs are unknown."""
     state = settings.states[int(lifecycle)] if not math.isnan(lifecycle) else math.nan
@@ -64,4 +75,5 @@ def rule_score(
             score += weight * min(max(value, 0.0), 1.0)
     if known == 0.0 or known < settings.known_weight * total:
         return math.nan
-    return 100.0 * score / known
+    left = 1.0 if math.isnan(crowding_penalty) else 1.0 - crowding_penalty
+    return 100.0 * score / known * follower_weight * left
