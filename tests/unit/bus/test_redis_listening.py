@@ -192,7 +192,7 @@ def test_what_was_joined_is_joined_again_and_what_was_left_is_not(server) -> Non
             heard: list[str] = []
             listening.on_delivery(lambda delivery: heard.append(delivery.channel))
             async with RedisBus(server.url) as writer:
-                while "e" not in heard:
+                while heard.count("e") < 2:  # it may join in the middle of a round
                     for channel in "abcde":
                         await writer.publish(channel, b"")
                     await asyncio.sleep(0.02)
