@@ -34,6 +34,7 @@ from alphaloop.markets.pumpfun.services.collect import CollectProcess, Limits
 from alphaloop.markets.pumpfun.services.settings import CollectSettings
 from alphaloop.markets.pumpfun.simulator.chain import events as simulated
 from alphaloop.markets.pumpfun.simulator.settings import SimulationSettings
+from alphaloop.markets.pumpfun.wire.commands import is_command
 from alphaloop.markets.pumpfun.wire.decode import decode
 from alphaloop.markets.pumpfun.wire.records import Record
 from alphaloop.stores.records import Records
@@ -152,8 +153,8 @@ async def collecting(
                 await task
 
 
-def run(test: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    asyncio.run(asyncio.wait_for(test(), 120))
+def run(test: Callable[[], Coroutine[Any, Any, None]], timeout_s: float = 120.0) -> None:
+    asyncio.run(asyncio.wait_for(test(), timeout_s))
 
 
 def succeeded(chain: list[Any]) -> list[tuple[str, bytes]]:
@@ -161,7 +162,8 @@ def succeeded(chain: list[Any]) -> list[tuple[str, bytes]]:
 
 
 def recording(folder: Path) -> list[tuple[str, bytes]]:
-    return [(record.signature, record.data) for record in read_records(folder / "recording")]
+    found = read_records(folder / "recording")
+    return [(record.signature, record.data) for record in found if not is_command(record)]
 
 
 def last_ns(folder: Path) -> int:
@@ -173,9 +175,11 @@ def rows(records: Records, table: str) -> list[dict[str, Any]]:
     return records.select(table, order_by=key)
 
 
-def replayed(folder: Path, busiest: list[str]) -> dict[str, list[dict[str, Any]]]:
+def replayed(
+    folder: Path, busiest: list[str], settings: dict[str, Any] | None = None
+) -> dict[str, list[dict[str, Any]]]:
     """Rows of a market that was never disturbed, over the recording of one that was."""
-    market = PumpMarket(CollectSettings.parse(settings_of(busiest), "test").market)
+    market = PumpMarket(CollectSettings.parse(settings or settings_of(busiest), "test").market)
     marks = Marks(folder / "marks")
     with open_database("memory://") as records:
 
@@ -191,8 +195,10 @@ def replayed(folder: Path, busiest: list[str]) -> dict[str, list[dict[str, Any]]
         return {table: rows(records, table) for table in FROM_EVENTS}
 
 
-def require_same(folder: Path, records: Records, busiest: list[str]) -> dict[str, int]:
-    expected = replayed(folder, busiest)
+def require_same(
+    folder: Path, records: Records, busiest: list[str], settings: dict[str, Any] | None = None
+) -> dict[str, int]:
+    expected = replayed(folder, busiest, settings)
     for table in FROM_EVENTS:
         assert rows(records, table) == expected[table], table
     return {table: len(expected[table]) for table in FROM_EVENTS}
@@ -206,6 +212,7 @@ def kill_again_and_again(
     bus: str,
     kills: int,
     beside: Callable[[asyncio.Event], Coroutine[Any, Any, None]] | None = None,
+    commands: list[str] | None = None,
 ) -> dict[str, int]:
     chance = random.Random(int.from_bytes(os.urandom(4), "big"))
     start = SimulationSettings().start_ns
@@ -218,6 +225,7 @@ def kill_again_and_again(
         "wall_ns": clock.wall_ns,
         "speed": SPEED,
         "settings": settings_of(busiest),
+        "commands": commands or [],
     }
 
     async def launch(node: Any) -> asyncio.subprocess.Process:

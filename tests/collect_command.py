@@ -79,7 +79,7 @@ class Collector:
         """What it logged of one kind so far."""
         return [line for line in self.log if line["event"] == event and values.items() <= line.items()]
 
-    async def until(self, event: str, *, count: int = 1, timeout_s: float = 60.0, **values: Any) -> dict[str, Any]:
+    async def until(self, event: str, *, count: int = 1, timeout_s: float = 120.0, **values: Any) -> dict[str, Any]:
         """Wait until it has logged an event so many times, and give the last of them."""
         limit = time.monotonic() + timeout_s
         while len(found := self.events(event, **values)) < count:
@@ -101,7 +101,7 @@ class Collector:
         pages = int(Path(f"/proc/{self.process.pid}/statm").read_text().split()[1])
         return pages * os.sysconf("SC_PAGE_SIZE")
 
-    async def stop(self, timeout_s: float = 60.0) -> dict[str, Any]:
+    async def stop(self, timeout_s: float = 120.0) -> dict[str, Any]:
         """Ask it to stop, and give its result."""
         self.process.send_signal(signal.SIGTERM)
         code, out = await self.end(timeout_s)
@@ -115,7 +115,7 @@ class Collector:
         code, _ = await self.end()
         assert code == -signal.SIGKILL, self.text[-3000:]
 
-    async def end(self, timeout_s: float = 60.0) -> tuple[int, str]:
+    async def end(self, timeout_s: float = 120.0) -> tuple[int, str]:
         """Wait for its end, and give its exit code and what it wrote on standard output."""
         assert self.process.stdout is not None
         async with asyncio.timeout(timeout_s):

@@ -97,7 +97,7 @@ async def listening(url: str) -> AsyncIterator[Bus]:
         task.cancel()
 
 
-async def scored(database: str, bus: Bus, trades: int, timeout_s: float = 30.0) -> None:
+async def scored(database: str, bus: Bus, trades: int, timeout_s: float = 120.0) -> None:
     """Wait until everything is stored, told and scored by every model."""
     limit = time.monotonic() + timeout_s
     with open_database(database) as records:
@@ -140,7 +140,7 @@ def test_models_score_in_the_running_process_and_are_replaced_in_it(
 
         async with node, command.Collectors() as processes, listening(redis_url) as bus:
             process = await start()
-            await node.subscribed(timeout_s=60)
+            await node.subscribed(timeout_s=120)
             await goes_on(250, bus)
             # As it is copied: what is not whole yet is refused, and taken at a later look.
             for name in NAMES:
@@ -160,13 +160,13 @@ def test_models_score_in_the_running_process_and_are_replaced_in_it(
             # The newest of its name is damaged; the one before it scores again.
             process = await start()
             await process.until("model_loaded", model_id=second[NAMES[0]])
-            await node.subscribed(timeout_s=60)
+            await node.subscribed(timeout_s=120)
             await goes_on(len(chain), bus)
             result = await process.stop()
             assert {one["service"]: one["failures"] for one in result["services"]}["inference"] == 0
             require_scores(tmp_path, database, bus, parts, [first, second, second, second])
 
-    case.run(test)
+    case.run(test, 400)
 
 
 def http(node: Any) -> dict[str, Any]:
@@ -213,7 +213,7 @@ def test_a_second_process_on_the_same_folder_is_refused(
         async with node, command.Collectors() as processes:
             keys = command.endpoint_file(tmp_path / "keys.toml", {"name": "node", "ws_url": node.ws_url} | http(node))
             first = await processes.start(tmp_path / "data", settings, endpoints=keys)
-            await node.subscribed(timeout_s=60)
+            await node.subscribed(timeout_s=120)
             await node.add(*chain[:50])
             before = node.connections
             other = tmp_path / "other.db"
@@ -236,5 +236,5 @@ def test_a_second_process_on_the_same_folder_is_refused(
             await node.add(*chain[100:120])
             await third.stop()
 
-    case.run(test)
+    case.run(test, 400)
     assert case.recording(tmp_path / "data") == case.succeeded(chain[:120])

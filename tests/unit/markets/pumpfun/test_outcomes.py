@@ -335,6 +335,22 @@ def test_a_curve_that_completes_before_the_order_arrives_cannot_be_entered(town)
     assert outcome.reason == "no entry: the curve was complete"
 
 
+@pytest.mark.parametrize(("moved", "at", "seen"), [(0, 400, True), (1, 400, False), (1, 60, True)])
+def test_a_pool_that_moved_unseen_was_not_followed(town, moved, at, seen):
+    """Reserves that nobody was told of are noticed after a silence; in a busy pool neighbours may swap places."""
+    town.signal(10)
+    town.complete(20)
+    town.migrate(21)
+    town.swap(at, 206_900_000_000_000 - moved, 84_990_359_084)
+    town.tick(2_000)
+    found = town.outcomes()
+    for horizon_s in (600, 1_800):
+        outcome = found["s", horizon_s]
+        assert outcome.observed is seen
+        assert (outcome.raw_multiple is None) is not seen
+        assert ("trades of its pool were missed from" in outcome.reason) is not seen
+
+
 def test_too_little_left_to_buy_is_no_entry():
     town = Town(PeakBook(OutcomeSettings(size_sol=5.0)))
     town.create()

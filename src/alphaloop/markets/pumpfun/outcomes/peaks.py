@@ -20,7 +20,7 @@ from alphaloop.markets.pumpfun.events import (
     Trade,
 )
 from alphaloop.markets.pumpfun.outcomes.positions import Position
-from alphaloop.markets.pumpfun.outcomes.prices import COMPLETE, Market
+from alphaloop.markets.pumpfun.outcomes.prices import COMPLETE, POOL, Market
 from alphaloop.markets.pumpfun.outcomes.records import Outcome
 from alphaloop.markets.pumpfun.outcomes.settings import OutcomeSettings
 
@@ -76,7 +76,8 @@ class PeakBook:
 
     Tokens that graduate are followed into their PumpSwap pool if the recording has that program's trades. Whether it
     has is told from the pool itself: without one trade of the pool, every horizon that ends after the graduation is
-    missing, with what was seen before as a lower bound. What a gap or the end of the recording cuts is missing whole.
+    missing, with what was seen before as a lower bound. What a gap or the end of the recording cuts is missing whole;
+    so is what a pool did unseen, which shows in the reserves at its next trade.
 
     Memory: a signal is dropped at its longest horizon, its token with the last of its signals. A token without signals
     keeps its reserves for `remember_s` after its last event, because a signal is born from an event of its token or, a
@@ -95,6 +96,7 @@ class PeakBook:
         self._latency_ns = round(self.settings.latency_s * NS_PER_S)
         self._horizons_ns = [seconds * NS_PER_S for seconds in self.settings.horizons_s]
         self._dead_ns = round(self.settings.dead_after_s * NS_PER_S)
+        self._late_ns = round(self.settings.late_s * NS_PER_S)
         self._remember_ns = round(self.settings.remember_s * NS_PER_S)
         self._positions: dict[str, Position] = {}
         self._markets: dict[str, Market] = {}
@@ -191,10 +193,9 @@ class PeakBook:
         market = self._markets.get(mint)
         if market is None:
             return
-        reason = f"an event of {iso(event.event_ns)} was known only at {iso(event.known_ns)}"
-        for signal_id in market.followed:
-            position = self._positions[signal_id]
-            position.blind(max(event.event_ns, position.decided_ns), reason)
+        self._blind(
+            market, event.event_ns, f"an event of {iso(event.event_ns)} was known only at {iso(event.known_ns)}"
+        )
 
     def end(self, now_ns: int) -> None:
         """Settle everything at the end of a recording: what lies beyond `now_ns` is missing."""
@@ -306,8 +307,11 @@ class PeakBook:
                 self._idle[position.mint] = market
 
     def _follow(self, mint: str, market: Market, event: AnyEvent) -> None:
+        if isinstance(event, AmmTrade) and self._is_behind(market, event):
+            since_ns, until_ns = market.seen_ns, event.known_ns
+            self._blind(market, since_ns, f"trades of its pool were missed from {iso(since_ns)} to {iso(until_ns)}")
         # The first trade of a pool proves that its silence until then was one.
-        if not market.complete_ns or market.pool_seen or isinstance(event, AmmTrade):
+        elif not market.complete_ns or market.pool_seen or isinstance(event, AmmTrade):
             self._note_death(market, event.known_ns)
         _apply(market, event)
         if isinstance(event, Migration):
@@ -330,6 +334,19 @@ class PeakBook:
             if calm < calm_to:
                 calm_to = calm
         self._calm_to[mint] = calm_to
+
+    def _is_behind(self, market: Market, event: AmmTrade) -> bool:
+        """Whether a pool was long silent here and meanwhile came to other reserves: its trades were not followed.
+
+        Neighbours may come in another order than they happened, so that differences in a busy pool prove nothing.
+        """
+        silent_ns = event.known_ns - market.seen_ns
+        return market.phase == POOL and silent_ns > self._late_ns and event.pool_base_before != market.token
+
+    def _blind(self, market: Market, since_ns: int, reason: str) -> None:
+        for signal_id in market.followed:
+            position = self._positions[signal_id]
+            position.blind(max(since_ns, position.decided_ns), reason)
 
     def _note_death(self, market: Market, now_ns: int) -> None:
         """Note a silence that ends with this event; one that does not end is seen when an outcome is resolved."""

@@ -23,6 +23,7 @@ from alphaloop.markets.pumpfun.recording.wal import Wal
 from alphaloop.markets.pumpfun.schema import SCHEMA
 from alphaloop.markets.pumpfun.services.collect import RECORDING, CollectProcess, Limits, first_failure
 from alphaloop.markets.pumpfun.services.periodic import PeriodicService
+from alphaloop.markets.pumpfun.services.programs import keep_programs
 from alphaloop.markets.pumpfun.services.settings import CollectSettings
 from alphaloop.stores.records import Records, open_records
 
@@ -96,6 +97,7 @@ def collect(
     with ExitStack() as stack:
         # First of all: a second process on this folder must touch nothing, the database included.
         wal = stack.enter_context(Wal(places.data / RECORDING))
+        keep_programs(places.data, settings.stream.programs)
         records = stack.enter_context(open_database(places.database))
         return asyncio.run(_collect(places, settings, limits, asked_to_stop, clock, known, records, wal, beside))
 
