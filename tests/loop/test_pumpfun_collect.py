@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import importlib.util
+import json
 import os
 import random
 import sys
@@ -17,7 +18,7 @@ from typing import Any
 import pytest
 
 from alphaloop.core.errors import StoreAwayError
-from alphaloop.markets.pumpfun.events import Trade
+from alphaloop.markets.pumpfun.events import Tracking, Trade
 from alphaloop.markets.pumpfun.recording.replay import read_events
 from alphaloop.markets.pumpfun.services.assembly import open_database
 from alphaloop.markets.pumpfun.signals.messages import decode as decode_message
@@ -204,11 +205,19 @@ def test_a_full_disk_stops_the_recording_and_nothing_is_told_meanwhile(
 
 
 def test_killed_at_random_moments_it_goes_on_to_the_same(tmp_path: Path, chain: list[Any], busiest: list[str]) -> None:
+    """And meanwhile somebody tracks wallets by hand, and untracks them."""
     found = case.kill_again_and_again(
-        tmp_path, chain, busiest, f"sqlite:///{tmp_path / 'pumpfun.db'}", "memory://", kills=3
+        tmp_path, chain, busiest, f"sqlite:///{tmp_path / 'pumpfun.db'}", "memory://", kills=3, commands=busiest[:20]
     )
     assert found["genesis_observations"] > 10
     assert found["signal_outcomes"] > 0
+    commands = [event for event in read_events(tmp_path / "recording") if isinstance(event, Tracking)]
+    recorded = {command.known_ns: (command.wallet, command.tracked) for command in commands}
+    answered = [json.loads(line) for line in (tmp_path / "answered").read_text().splitlines()]
+    assert len(answered) > 20
+    assert {tracked for _, _, tracked in answered} == {True, False}
+    # What was answered is on disk, also if the process died before it did what was asked.
+    assert all(recorded[known_ns] == (wallet, tracked) for known_ns, wallet, tracked in answered)
 
 
 def test_a_damaged_or_missing_snapshot_costs_time_and_nothing_else(

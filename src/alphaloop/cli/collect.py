@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 IDLE_S = 2.0
 LEAST_TOKEN = 16
+API_TOKEN = "api-token"  # noqa: S105 - the name of a file
+API_ADDRESS = "api-address"
 
 
 def collect(
@@ -113,7 +115,8 @@ def choose(file: Path | None, pumpswap: bool, archive: str | None, data: Path) -
 def serve_beside(data: Path, port: int) -> Beside:
     """Give what serves the API inside the collector.
 
-    The token is that of ``ALPHALOOP_API_TOKEN``, or a new one that only the owner of ``DATA/api-token`` can read.
+    The token is that of ``ALPHALOOP_API_TOKEN``, or a new one that only the owner of ``DATA/api-token`` can read. The
+    address is written to ``DATA/api-address``, for the commands that ask a running collector.
     """
     import os
 
@@ -121,6 +124,7 @@ def serve_beside(data: Path, port: int) -> Beside:
 
     from alphaloop.core.errors import InputError
     from alphaloop.core.extras import require
+    from alphaloop.core.files import write_text
 
     require("web", "fastapi", "uvicorn")
     from alphaloop.markets.pumpfun.api import PumpPart
@@ -135,9 +139,13 @@ def serve_beside(data: Path, port: int) -> Beside:
 
     async def beside(records: Records, bus: Bus, end: asyncio.Event) -> None:
         if given is None:
-            keep_token(data / "api-token", settings.token.get_secret_value())
+            keep_token(data / API_TOKEN, settings.token.get_secret_value())
         app = create_app([PumpPart(records, bus)], settings)
-        await serve(app, settings, end, lambda url: note(f"serving {url}"))
+        await serve(app, settings, end, ready)
+
+    def ready(url: str) -> None:
+        write_text(data / API_ADDRESS, url + "\n")
+        note(f"serving {url}")
 
     return beside
 

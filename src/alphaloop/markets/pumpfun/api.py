@@ -1,4 +1,4 @@
-"""What Pump.fun contributes to the web application: its lists, and the feed of signals."""
+"""What Pump.fun contributes to the web application: its lists, the feed of signals, and whom to track by hand."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from typing import Annotated, Any, Final, TypeAlias
 
 import msgspec
 import structlog
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Path, Query
 
 from alphaloop.bus.contract import Bus, Subscription
 from alphaloop.core.clock import Clock
+from alphaloop.markets.pumpfun.commands import ask_to_track
 from alphaloop.markets.pumpfun.emissions import GRADUATIONS_CHANNEL, SIGNALS_CHANNEL
 from alphaloop.markets.pumpfun.pages import Pages
 from alphaloop.stores.records import Records
@@ -23,6 +24,7 @@ LONGEST_PAGE: Final = 500
 SIGNAL_TYPES: Final = frozenset({"signal", "genesis_signal", "anti_signal"})
 
 Limit: TypeAlias = Annotated[int, Query(ge=1, le=LONGEST_PAGE, description="items at most")]
+Address: TypeAlias = Annotated[str, Path(description="address of a wallet")]
 Cursor: TypeAlias = Annotated[str | None, Query(description="`next` of the page before")]
 Feed: TypeAlias = Callable[[], AbstractAsyncContextManager[AsyncIterator[tuple[str, bytes]]]]
 
@@ -51,7 +53,7 @@ class PumpPart:
 
     @property
     def router(self) -> APIRouter:
-        """The lists."""
+        """The lists, and the commands."""
         router, pages = APIRouter(tags=["pumpfun"]), self._pages
 
         # Plain functions: the framework runs them in threads, where waiting for the database harms nobody.
@@ -93,7 +95,25 @@ class PumpPart:
             """State of the pipeline and of the market."""
             return pages.stats()
 
+        self._add_commands(router)
         return router
+
+    def _add_commands(self, router: APIRouter) -> None:
+        """Add what changes something: asked of the collector over the bus, answered once it is recorded."""
+
+        async def ask(wallet: str, tracked: bool) -> dict[str, Any]:
+            known_ns = await ask_to_track(self._bus, wallet, tracked)
+            return {"wallet": wallet, "tracked": tracked, "knownNs": known_ns}
+
+        @router.put("/tracked/{wallet}")
+        async def track(wallet: Address) -> dict[str, Any]:
+            """Track a wallet by hand from now on; `knownNs` is its place among the events."""
+            return await ask(wallet, True)
+
+        @router.delete("/tracked/{wallet}")
+        async def untrack(wallet: Address) -> dict[str, Any]:
+            """Track a wallet no more, however it came to be tracked."""
+            return await ask(wallet, False)
 
     @asynccontextmanager
     async def _feed(self) -> AsyncIterator[AsyncIterator[tuple[str, bytes]]]:

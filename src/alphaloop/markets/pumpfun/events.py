@@ -140,4 +140,19 @@ class AmmTrade(Event, frozen=True, gc=False, kw_only=True, tag="amm_trade"):
     pool_quote_before: int
 
 
+class Tracking(Event, frozen=True, gc=False, kw_only=True, tag="tracking"):
+    """Somebody asked for a wallet to be tracked by hand (`tracked`), or tracked no more: a command, on no chain.
+
+    It stands in the recording among the chain's events, so that every replay does it at the same place. `mint` is
+    empty, `event_ns` is `known_ns`, and `slot` is the newest that was recorded before it.
+    """
+
+    wallet: str
+    tracked: bool
+
+
 AnyEvent: TypeAlias = Create | Trade | Complete | Migration | PostCompleteBuy | AmmTrade
+"""What the chain says: what a book is fed with."""
+
+Input: TypeAlias = AnyEvent | Tracking
+"""What a market is fed with, and a recording holds: the chain's events, and what people asked for between them."""

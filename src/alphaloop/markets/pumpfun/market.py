@@ -9,6 +9,8 @@ For each event, in this order:
 4. A creation opens a launch window; a trade goes into the window of its token. The live state of the curve is told.
 5. If a tracked wallet bought, there is a signal, whose features are read now. Its outcome is followed from here on.
 
+A command (`Tracking`) comes after the timers as an event does, and reaches the book of tracked wallets alone.
+
 Coins that are not priced in SOL, and trades with impossible reserves, reach no book; they are counted.
 
 An event that is known long after it happened proves that the recorder was blind to its token in between. Before
@@ -27,7 +29,16 @@ from alphaloop.core.errors import StateError
 from alphaloop.markets.pumpfun.books.book import Book
 from alphaloop.markets.pumpfun.books.stateful import idle
 from alphaloop.markets.pumpfun.emissions import GRADUATIONS_CHANNEL, Emission, Member, Publish, Row
-from alphaloop.markets.pumpfun.events import LAMPORTS_PER_SOL, AmmTrade, AnyEvent, Complete, Create, Trade
+from alphaloop.markets.pumpfun.events import (
+    LAMPORTS_PER_SOL,
+    AmmTrade,
+    AnyEvent,
+    Complete,
+    Create,
+    Input,
+    Tracking,
+    Trade,
+)
 from alphaloop.markets.pumpfun.schedule import Periodic, Schedule, Timer
 from alphaloop.markets.pumpfun.settings import PumpSettings
 from alphaloop.markets.pumpfun.shelf import Shelf
@@ -56,6 +67,7 @@ class Counts(msgspec.Struct):
     impossible: int = 0
     signals: int = 0
     late: int = 0
+    commands: int = 0
 
 
 class _State(msgspec.Struct):
@@ -123,8 +135,10 @@ class PumpMarket:
         assert book.every_s is not None
         return Periodic(book.every_s, run)
 
-    def apply(self, event: AnyEvent) -> list[Emission]:
+    def apply(self, event: Input) -> list[Emission]:
         """Fire the timers that are due by ``event.known_ns``, take in the event, and say what follows from both.
+
+        A command is taken in like an event: it has its place in the recording, and a replay does it there.
 
         Raises
         ------
@@ -136,7 +150,7 @@ class PumpMarket:
             self._refuse(event)
         if known_ns >= self._due_ns:
             self._fire(known_ns)
-        if known_ns - event.event_ns > self._late_ns:
+        if known_ns - event.event_ns > self._late_ns and not isinstance(event, Tracking):
             # After the timers: a window that they end is followed from then on, whether they fired now or long ago.
             self.counts.late += 1
             self._peaks.late(event)
@@ -144,7 +158,9 @@ class PumpMarket:
             self._start(known_ns)
         self.known_ns = known_ns
         self.counts.events += 1
-        if self._usable(event):
+        if isinstance(event, Tracking):
+            self._track(event)
+        elif self._usable(event):
             for update in self._updates:
                 update(event)
             if self._peaks.ready:
@@ -168,18 +184,10 @@ class PumpMarket:
         self._out.clear()
         return out
 
-    def track(self, wallet: str) -> None:
-        """Track a wallet by hand from now on; a replay must do it at the same event."""
-        self.shelf.intelligence.track(wallet)
-
-    def untrack(self, wallet: str) -> None:
-        """Stop tracking a wallet; a replay must do it at the same event."""
-        self.shelf.intelligence.untrack(wallet)
-
     def _fire(self, until_ns: int) -> None:
         self._due_ns = self._schedule.fire(until_ns)
 
-    def _refuse(self, event: AnyEvent) -> None:
+    def _refuse(self, event: Input) -> None:
         raise StateError(
             f"event {event.signature}:{event.log_index} is known at {event.known_ns}, not after {self.known_ns}, the "
             f"last one taken in, or before {self._clock_ns}, which the clock has passed; feed events in the order of "
@@ -230,6 +238,14 @@ class PumpMarket:
             self.counts.signals += 1
             self.anti.signal(event.mint, event.known_ns)
             self._peaks.open(signal_id, "signal", event.mint, event.known_ns, event.price)
+
+    def _track(self, command: Tracking) -> None:
+        self.counts.commands += 1
+        if command.tracked:
+            self.shelf.intelligence.track(command.wallet, command.known_ns)
+        else:
+            self.shelf.intelligence.untrack(command.wallet)
+        self.dossiers.tracked(command.known_ns, command.wallet)
 
     def _graduate(self, event: Complete) -> None:
         self.dossiers.tracked(event.known_ns)

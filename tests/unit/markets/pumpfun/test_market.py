@@ -9,7 +9,8 @@ import pytest
 
 from alphaloop.core.errors import RecipeError, StateError
 from alphaloop.markets.pumpfun.books.births import BirthBook
-from alphaloop.markets.pumpfun.market import Publish, PumpMarket, Row
+from alphaloop.markets.pumpfun.events import Tracking
+from alphaloop.markets.pumpfun.market import Member, Publish, PumpMarket, Row
 from alphaloop.markets.pumpfun.settings import PumpSettings
 from alphaloop.markets.pumpfun.signals.messages import Graduation, Regime, TokenState, decode
 
@@ -21,6 +22,11 @@ DAY_NS = 86_400 * S
 def messages(emissions, kind) -> list:
     found = [decode(e.body) for e in emissions if isinstance(e, Publish)]
     return [message for message in found if isinstance(message, kind)]
+
+
+def command(chain, wallet: str, tracked: bool = True) -> Tracking:
+    stamps = {**chain.stamps(S), "log_index": 0}
+    return Tracking(mint="", wallet=wallet, tracked=tracked, **{**stamps, "event_ns": stamps["known_ns"]})
 
 
 def test_events_come_in_order_and_each_once(pump) -> None:
@@ -122,13 +128,49 @@ def test_a_state_of_other_settings_or_of_nonsense_is_refused(pump) -> None:
             PumpMarket().restore(damaged)
 
 
-def test_tracking_by_hand_survives_a_restart(pump) -> None:
-    market = PumpMarket(PumpSettings(tracked_wallets=("first",)))
-    market.track("second")
-    market.untrack("first")
+def test_tracking_by_hand_is_taken_in_like_an_event_and_survives_a_restart(pump) -> None:
+    market, chain, curve = PumpMarket(PumpSettings(tracked_wallets=("first",))), pump.Chain(), pump.Curve()
+    market.apply(chain.create("coin", "maker"))
+    said = market.apply(command(chain, "second"))
+    assert [e for e in said if isinstance(e, Member)] == [
+        Member("tracked_wallets", "first", present=True),
+        Member("tracked_wallets", "second", present=True),
+    ]
+    rows = {e.values["wallet"]: e.values for e in said if isinstance(e, Row) and e.table == "wallets"}
+    assert rows["second"]["is_active"]
+    assert rows["second"]["source"] == "hand"
+    assert rows["second"]["last_ns"] is None
+    buys = [market.apply(chain.trade(curve, "coin", wallet, SOL, buy=True)) for wallet in ("first", "second", "third")]
+    assert [any(isinstance(e, Row) and e.table == "signals" for e in said) for said in buys] == [True, True, False]
+    said = market.apply(command(chain, "first", tracked=False))
+    assert [e for e in said if isinstance(e, Member)] == [Member("tracked_wallets", "first", present=False)]
     twin = PumpMarket(market.settings)
     twin.restore(market.save())
     assert [twin.shelf.intelligence.is_tracked(wallet) for wallet in ("first", "second")] == [False, True]
+    assert market.counts.commands == 2
+
+
+def test_a_command_comes_after_the_timers_and_in_order_like_an_event(pump) -> None:
+    market, chain = PumpMarket(), pump.Chain()
+    market.apply(chain.create("coin", "maker"))
+    chain.known_ns += 1_800 * S
+    said = market.apply(command(chain, "w"))
+    assert len(messages(said, Regime)) == 3
+    with pytest.raises(StateError, match="feed events in the order of known_ns"):
+        market.apply(msgspec.structs.replace(command(chain, "w"), known_ns=chain.known_ns - 2 * S))
+    first = PumpMarket()
+    first.apply(command(pump.Chain(), "w"))
+    assert first.shelf.intelligence.is_tracked("w"), "a recording may begin with a command"
+
+
+def test_who_is_tracked_for_a_graduation_and_then_by_hand_is_told_so(pump) -> None:
+    market, chain, curve = PumpMarket(), pump.Chain(), pump.Curve()
+    market.apply(chain.create("coin", "maker"))
+    market.apply(chain.trade(curve, "coin", "whale", 200 * SOL, buy=True))
+    said = market.apply(chain.complete("coin", "whale"))
+    said += market.apply(command(chain, "whale"))
+    rows = [e.values for e in said if isinstance(e, Row) and e.table == "wallets"]
+    assert [(row["wallet"], row["source"]) for row in rows] == [("whale", "graduation"), ("whale", "hand")]
 
 
 def test_births_count_symbols_of_a_day_and_what_makers_sold(pump) -> None:

@@ -103,9 +103,9 @@ class DiscoveryBook(StatefulBook[DiscoveryState]):
 
     # By hand
 
-    def track(self, address: str) -> None:
-        """Track a wallet until `untrack`."""
-        self.state.tracked[address] = Tracked(BY_HAND, self.state.now_ns)
+    def track(self, address: str, now_ns: int = 0) -> None:
+        """Track a wallet until `untrack`, since `now_ns` or the last event."""
+        self.state.tracked[address] = Tracked(BY_HAND, max(now_ns, self.state.now_ns))
         self.state.candidates.pop(address, None)
 
     def untrack(self, address: str) -> None:

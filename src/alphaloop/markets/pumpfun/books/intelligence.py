@@ -183,9 +183,9 @@ class Intelligence:
         """Say whether the buys of `wallet` make signals."""
         return self.discovery.is_tracked(wallet)
 
-    def track(self, wallet: str) -> None:
-        """Track `wallet` by hand; nothing but `untrack` ends that."""
-        self.discovery.track(wallet)
+    def track(self, wallet: str, now_ns: int = 0) -> None:
+        """Track `wallet` by hand from `now_ns` on; nothing but `untrack` ends that."""
+        self.discovery.track(wallet, now_ns)
 
     def untrack(self, wallet: str) -> None:
         """Stop tracking `wallet`, however it came to be tracked."""

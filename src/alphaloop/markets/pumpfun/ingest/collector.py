@@ -14,6 +14,7 @@ from pydantic import Field
 from alphaloop.core.clock import Clock, stopwatch, to_ns
 from alphaloop.core.errors import StateError
 from alphaloop.core.settings import Settings
+from alphaloop.markets.pumpfun.events import Tracking
 from alphaloop.markets.pumpfun.ingest.backlog import Backlog
 from alphaloop.markets.pumpfun.ingest.delivery import Batch, Delivery
 from alphaloop.markets.pumpfun.ingest.intake import Intake
@@ -51,6 +52,7 @@ class Fed:
     unknown: int = 0
     damaged: int = 0
     replayed: int = 0
+    commands: int = 0
 
 
 class Collector:
@@ -185,7 +187,8 @@ class Collector:
         elif isinstance(event, Other):
             self.fed.others += 1
         else:
-            self.fed.events += 1
+            self.fed.events += not isinstance(event, Tracking)
+            self.fed.commands += isinstance(event, Tracking)
             batch.add(record.known_ns, self.market.apply(event))
             batch.store(rows_of(event, trades=self._settings.store_trades))
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from dataclasses import dataclass, field
+from itertools import chain
 
 import structlog
 from pydantic import Field
@@ -18,8 +19,9 @@ from alphaloop.bus.contract import Bus
 from alphaloop.core.clock import stopwatch
 from alphaloop.core.errors import BusAwayError, StoreAwayError
 from alphaloop.core.settings import Settings
-from alphaloop.markets.pumpfun.emissions import Emission, Member, Publish, Row
+from alphaloop.markets.pumpfun.emissions import TRACKED_SET, Emission, Member, Publish, Row
 from alphaloop.markets.pumpfun.ingest.marks import Marks
+from alphaloop.markets.pumpfun.ingest.tracked import TrackedSet
 from alphaloop.markets.pumpfun.ingest.writer import SAID_ONCE, Change
 from alphaloop.stores.records import Records
 
@@ -76,6 +78,8 @@ class Delivery:
     ----------
     handed_ns, stored_ns, sent_ns : int
         Everything that follows from events known up to there was handed over, is stored, is published.
+    tracked : TrackedSet
+        The set of the bus that others write into as well.
     """
 
     def __init__(
@@ -87,6 +91,7 @@ class Delivery:
     ) -> None:
         self._records = records
         self._bus = bus
+        self.tracked = TrackedSet(bus)
         self._marks = marks
         self._settings = settings or DeliverySettings()
         self._to_store: deque[Batch] = deque()
@@ -115,6 +120,11 @@ class Delivery:
     def is_full(self) -> bool:
         """Whether so much waits for the database that whoever hands over more has to wait."""
         return self._waiting_rows + self._waiting_messages > self._settings.most_rows
+
+    def holds(self, name: str) -> bool:
+        """Whether a change of the set `name` waits to be written to the bus."""
+        waiting = chain(self._to_send, *(batch.messages for batch in self._to_store))
+        return any(isinstance(message, Member) and message.set == name for _, message in waiting)
 
     async def put(self, batch: Batch) -> None:
         """Hand over a batch; waits while too much waits already, behind those who came before."""
@@ -245,6 +255,9 @@ class Delivery:
 
     async def _call(self, message: Publish | Member) -> None:
         if isinstance(message, Member):
+            if message.set == TRACKED_SET:
+                await self.tracked.write(message.member, message.present)
+                return
             change = self._bus.set_add if message.present else self._bus.set_remove
             await change(message.set, message.member)
             return

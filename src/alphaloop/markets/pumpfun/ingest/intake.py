@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import msgspec
 import structlog
@@ -18,11 +19,13 @@ from pydantic import Field
 from alphaloop.core.clock import Clock
 from alphaloop.core.errors import DataError
 from alphaloop.core.settings import Settings
+from alphaloop.markets.pumpfun.ingest.commands import Command
 from alphaloop.markets.pumpfun.ingest.gaps import Anchor, History, Transaction
 from alphaloop.markets.pumpfun.ingest.memory import ChainPosition, SeenEvents
 from alphaloop.markets.pumpfun.ingest.rpc import ChainError
 from alphaloop.markets.pumpfun.ingest.subscription import Notification
 from alphaloop.markets.pumpfun.ingest.unfinished import Unfinished
+from alphaloop.markets.pumpfun.wire.commands import is_command
 from alphaloop.markets.pumpfun.wire.layouts import AMM_DISCRIMINATORS, AMM_PROGRAM, DISCRIMINATOR_BYTES
 from alphaloop.markets.pumpfun.wire.logs import TRUNCATED
 from alphaloop.markets.pumpfun.wire.logs import records as records_of_logs
@@ -30,6 +33,9 @@ from alphaloop.markets.pumpfun.wire.records import Record
 from alphaloop.markets.pumpfun.wire.transactions import records_of_transaction
 
 log = structlog.get_logger("alphaloop.pumpfun.intake")
+
+
+Arrival: TypeAlias = Notification | Transaction | Command
 
 
 class IntakeSettings(Settings):
@@ -60,11 +66,12 @@ class Counts:
     truncated: int = 0
     recovered: int = 0
     filled: int = 0
+    commands: int = 0
 
 
 @dataclass
 class _Waiting:
-    transaction: Notification | Transaction
+    transaction: Arrival
     recovery: asyncio.Task[Transaction | None] | None = None
 
 
@@ -106,8 +113,16 @@ class Intake:
             waiting.recovery = asyncio.create_task(self._recover(transaction))
         await self._queue.put(waiting)
 
-    async def take(self, most: int) -> list[Notification | Transaction]:
-        """Wait for the next transactions, at most so many; their records come from `admit`."""
+    async def ask(self, command: Command) -> int:
+        """Take a command, behind what waits already, and give its `known_ns` once it is recorded."""
+        self.pending += 1
+        self.most_pending = max(self.most_pending, self.pending)
+        self.counts.commands += 1
+        await self._queue.put(_Waiting(command))
+        return await command.recorded
+
+    async def take(self, most: int) -> list[Arrival]:
+        """Wait for the next transactions and commands, at most so many; their records come from `admit`."""
         first = self._next or await self._queue.get()
         self._next = None
         taken = [await self._resolved(first)]
@@ -120,8 +135,8 @@ class Intake:
             taken.append(await self._resolved(following))
         return taken
 
-    def admit(self, transactions: list[Notification | Transaction]) -> list[Record]:
-        """Give the records of transactions that were not seen before, with their final `known_ns`."""
+    def admit(self, transactions: list[Arrival]) -> list[Record]:
+        """Give the records of transactions and commands not seen before, with their final `known_ns`."""
         admitted: list[Record] = []
         for transaction in transactions:
             for record in self._records(transaction):
@@ -133,16 +148,22 @@ class Intake:
                 self.counts.reordered += record.slot < self._position.newest_slot
                 self.last_ns = max(self._clock.now_ns(), self.last_ns + 1)
                 admitted.append(msgspec.structs.replace(record, known_ns=self.last_ns))
-        self.counts.events += len(admitted)
+        self.counts.events += sum(not is_command(record) for record in admitted)
         return admitted
 
-    def recorded(self, transactions: list[Notification | Transaction], records: list[Record]) -> None:
-        """Note that transactions, of which `records` were new, are safe and done with."""
+    def recorded(self, transactions: list[Arrival], records: list[Record]) -> None:
+        """Note that transactions and commands, of which `records` were new, are safe and done with."""
+        asked: dict[str, int] = {}
         for record in records:
-            self._position.saw(record.signature, record.slot)
+            if is_command(record):
+                asked[record.signature] = record.known_ns
+            else:
+                self._position.saw(record.signature, record.slot)
         for transaction in transactions:
             if isinstance(transaction, Transaction):
                 self._unfinished.done(transaction.signature)
+            elif isinstance(transaction, Command):
+                transaction.done(asked[transaction.signature])
         self.pending -= len(transactions)
 
     def restore(self, records: Iterable[Record]) -> None:
@@ -153,7 +174,8 @@ class Intake:
             if record.signature not in partial:
                 # A transaction's records were written together, or not at all.
                 self._seen.complete(record.signature)
-            self._position.saw(record.signature, record.slot)
+            if not is_command(record):
+                self._position.saw(record.signature, record.slot)
             self.last_ns = max(self.last_ns, record.known_ns)
 
     def after(self, now_ns: int) -> None:
@@ -177,7 +199,9 @@ class Intake:
         # Short lines may still be logged behind the cut.
         return TRUNCATED in logs and not notification.failed and not self.knows(notification.signature)
 
-    def _records(self, transaction: Notification | Transaction) -> list[Record]:
+    def _records(self, transaction: Arrival) -> list[Record]:
+        if isinstance(transaction, Command):
+            return [transaction.record(self._position.newest_slot)]
         if self.knows(transaction.signature):
             self.counts.duplicates += 1
             return []
@@ -206,7 +230,7 @@ class Intake:
         self._seen.complete(transaction.signature)
         return found
 
-    async def _resolved(self, waiting: _Waiting) -> Notification | Transaction:
+    async def _resolved(self, waiting: _Waiting) -> Arrival:
         if waiting.recovery is None:
             return waiting.transaction
         original = waiting.transaction

@@ -13,7 +13,7 @@ from alphaloop.core.errors import DataError
 from alphaloop.core.hashing import hash_json
 from alphaloop.core.progress import Progress, silent
 from alphaloop.core.random import stream
-from alphaloop.markets.pumpfun.events import AnyEvent
+from alphaloop.markets.pumpfun.events import Input
 from alphaloop.markets.pumpfun.proofs.futures import FUTURES
 from alphaloop.markets.pumpfun.proofs.observations import TABLES, Maker
 from alphaloop.markets.pumpfun.proofs.roads import road_findings
@@ -36,7 +36,7 @@ class Hit:
 def audit_events(
     make: Maker,
     features: EventFeatureSet,
-    events: Sequence[AnyEvent],
+    events: Sequence[Input],
     *,
     seconds: float = 60.0,
     seed: int = 0,

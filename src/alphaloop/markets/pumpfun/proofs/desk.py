@@ -14,7 +14,7 @@ import msgspec
 from alphaloop.audit.findings import AuditResult
 from alphaloop.core.errors import DataError
 from alphaloop.core.progress import Progress, silent
-from alphaloop.markets.pumpfun.events import AnyEvent, Trade
+from alphaloop.markets.pumpfun.events import Input, Trade
 from alphaloop.markets.pumpfun.market import PumpMarket
 from alphaloop.markets.pumpfun.proofs.audit import audit_events
 from alphaloop.markets.pumpfun.recording.replay import read_events
@@ -64,12 +64,12 @@ def audit_recording(
     )
 
 
-def _busiest(events: Sequence[AnyEvent]) -> tuple[str, ...]:
+def _busiest(events: Sequence[Input]) -> tuple[str, ...]:
     buys = Counter(event.wallet for event in events if isinstance(event, Trade) and event.is_buy)
     return tuple(wallet for wallet, _ in buys.most_common(TRACKED))
 
 
-def _hash(events: Sequence[AnyEvent]) -> str:
+def _hash(events: Sequence[Input]) -> str:
     digest, encoder = hashlib.sha256(), msgspec.msgpack.Encoder()
     for event in events:
         digest.update(encoder.encode(event))

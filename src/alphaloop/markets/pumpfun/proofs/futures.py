@@ -14,47 +14,47 @@ import msgspec
 import numpy as np
 
 from alphaloop.core.clock import NS_PER_DAY, NS_PER_S
-from alphaloop.markets.pumpfun.events import AnyEvent, Complete, Create, Trade
+from alphaloop.markets.pumpfun.events import Complete, Create, Input, Tracking, Trade
 
-Change = Callable[[Sequence[AnyEvent], int, np.random.Generator], list[AnyEvent]]
+Change = Callable[[Sequence[Input], int, np.random.Generator], list[Input]]
 
 DELAY_NS: Final = 3 * NS_PER_DAY + 7 * 60 * NS_PER_S
 GAIN: Final = 1.5
 
 
-def truncated(events: Sequence[AnyEvent], at: int, rng: np.random.Generator) -> list[AnyEvent]:
+def truncated(events: Sequence[Input], at: int, rng: np.random.Generator) -> list[Input]:
     """End the recording at the cut."""
     return list(events[:at])
 
 
-def dropped(events: Sequence[AnyEvent], at: int, rng: np.random.Generator) -> list[AnyEvent]:
+def dropped(events: Sequence[Input], at: int, rng: np.random.Generator) -> list[Input]:
     """Lose the next event and every second one after it, on average."""
     kept = rng.random(len(events) - at) < 0.5
     kept[:1] = False
     return [*events[:at], *(event for event, keep in zip(events[at:], kept, strict=True) if keep)]
 
 
-def altered(events: Sequence[AnyEvent], at: int, rng: np.random.Generator) -> list[AnyEvent]:
+def altered(events: Sequence[Input], at: int, rng: np.random.Generator) -> list[Input]:
     """Other amounts and reserves, other wallets, other creators, names and symbols."""
     return [*events[:at], *(_altered(event, rng) for event in events[at:])]
 
 
-def turned(events: Sequence[AnyEvent], at: int, rng: np.random.Generator) -> list[AnyEvent]:
+def turned(events: Sequence[Input], at: int, rng: np.random.Generator) -> list[Input]:
     """Make every buy a sell and every sell a buy."""
     return [*events[:at], *(_turned(event) for event in events[at:])]
 
 
-def reordered(events: Sequence[AnyEvent], at: int, rng: np.random.Generator) -> list[AnyEvent]:
+def reordered(events: Sequence[Input], at: int, rng: np.random.Generator) -> list[Input]:
     """Shuffle what happens under the old stamps."""
     return _moved(events, at, [int(place) for place in rng.permutation(len(events) - at)])
 
 
-def backwards(events: Sequence[AnyEvent], at: int, rng: np.random.Generator) -> list[AnyEvent]:
+def backwards(events: Sequence[Input], at: int, rng: np.random.Generator) -> list[Input]:
     """Let the last happen first, under the old stamps."""
     return _moved(events, at, list(range(len(events) - at))[::-1])
 
 
-def inserted(events: Sequence[AnyEvent], at: int, rng: np.random.Generator) -> list[AnyEvent]:
+def inserted(events: Sequence[Input], at: int, rng: np.random.Generator) -> list[Input]:
     """Put a large buy by a wallet of the recording into every second pause, in a token that it trades."""
     trades = [event for event in events if isinstance(event, Trade)]
     out = list(events[:at])
@@ -71,7 +71,7 @@ def inserted(events: Sequence[AnyEvent], at: int, rng: np.random.Generator) -> l
     return out
 
 
-def delayed(events: Sequence[AnyEvent], at: int, rng: np.random.Generator) -> list[AnyEvent]:
+def delayed(events: Sequence[Input], at: int, rng: np.random.Generator) -> list[Input]:
     """Let the same happen days later."""
     later = (
         _changed(event, known_ns=event.known_ns + DELAY_NS, event_ns=event.event_ns + DELAY_NS) for event in events[at:]
@@ -91,11 +91,11 @@ FUTURES: Final[dict[str, Change]] = {
 }
 
 
-def _changed(event: AnyEvent, **values: Any) -> AnyEvent:
+def _changed(event: Input, **values: Any) -> Input:
     return msgspec.structs.replace(event, **values)
 
 
-def _altered(event: AnyEvent, rng: np.random.Generator) -> AnyEvent:
+def _altered(event: Input, rng: np.random.Generator) -> Input:
     factor = float(np.exp(GAIN * rng.standard_normal()))
     if isinstance(event, Trade):
         sol, tokens = (max(int(amount * factor), 1) for amount in (event.virtual_sol, event.virtual_token))
@@ -113,14 +113,16 @@ def _altered(event: AnyEvent, rng: np.random.Generator) -> AnyEvent:
         return _changed(event, name=event.name * 2, symbol=f"{event.symbol}X", creator=f"{event.creator[:-1]}?", uri="")
     if isinstance(event, Complete):
         return _changed(event, mint=f"{event.mint[:-1]}?")
+    if isinstance(event, Tracking):
+        return _changed(event, wallet=f"{event.wallet[:-1]}?", tracked=not event.tracked)
     return event
 
 
-def _turned(event: AnyEvent) -> AnyEvent:
+def _turned(event: Input) -> Input:
     return _changed(event, is_buy=not event.is_buy) if isinstance(event, Trade) else event
 
 
-def _moved(events: Sequence[AnyEvent], at: int, order: list[int]) -> list[AnyEvent]:
+def _moved(events: Sequence[Input], at: int, order: list[int]) -> list[Input]:
     """Events after the cut in another order; each keeps its own identity and takes the stamp of its place."""
     future = events[at:]
     return [

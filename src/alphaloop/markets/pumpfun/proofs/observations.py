@@ -10,14 +10,14 @@ from typing import Final, TypeAlias
 import numpy as np
 
 from alphaloop.markets.pumpfun.emissions import Emission, Row
-from alphaloop.markets.pumpfun.events import AnyEvent
+from alphaloop.markets.pumpfun.events import Input
 from alphaloop.markets.pumpfun.market import PumpMarket
 from alphaloop.markets.pumpfun.signals.catalogue import GENESIS, SIGNAL, EventFeatureSet
 from alphaloop.markets.pumpfun.signals.vector import Vector, from_bytes
 
 TABLES: Final = {SIGNAL.name: "signals", GENESIS.name: "genesis_observations"}
 
-Maker: TypeAlias = Callable[[Sequence[AnyEvent]], PumpMarket]
+Maker: TypeAlias = Callable[[Sequence[Input]], PumpMarket]
 """Makes a market for the events that it will be fed; an honest one does not look at them."""
 
 
@@ -42,7 +42,7 @@ class Collector:
         """Take what is handed out at one moment."""
         self._rows.extend(e for e in emissions if isinstance(e, Row) and e.table == self._table)
 
-    def observations(self, events: Sequence[AnyEvent]) -> list[Observation]:
+    def observations(self, events: Sequence[Input]) -> list[Observation]:
         """The rows as they stand now, at the end: whoever changed one after it was handed out is found out, too."""
         known = [event.known_ns for event in events]
         return [
@@ -59,7 +59,7 @@ class Collector:
 def observe(
     make: Maker,
     features: EventFeatureSet,
-    events: Sequence[AnyEvent],
+    events: Sequence[Input],
     end_ns: int,
     *,
     first: int = 0,

@@ -11,7 +11,7 @@ import numpy as np
 from alphaloop.audit.findings import ALL_ROWS, Finding, spell
 from alphaloop.core.clock import iso
 from alphaloop.core.random import stream
-from alphaloop.markets.pumpfun.events import AnyEvent
+from alphaloop.markets.pumpfun.events import Input
 from alphaloop.markets.pumpfun.proofs.observations import Collector, Maker, Observation, moved
 from alphaloop.markets.pumpfun.signals.catalogue import EventFeatureSet
 
@@ -21,7 +21,7 @@ RESTORES = 8
 def road_findings(
     make: Maker,
     features: EventFeatureSet,
-    events: Sequence[AnyEvent],
+    events: Sequence[Input],
     rows: Sequence[Observation],
     seed: int,
     checks: Counter[str],

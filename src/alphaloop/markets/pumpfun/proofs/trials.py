@@ -9,7 +9,7 @@ from typing import Final
 
 from alphaloop.core.clock import stopwatch
 from alphaloop.core.random import stream
-from alphaloop.markets.pumpfun.events import AnyEvent
+from alphaloop.markets.pumpfun.events import Input
 from alphaloop.markets.pumpfun.proofs.futures import FUTURES
 from alphaloop.markets.pumpfun.proofs.observations import Collector, Maker, Observation, moved, observe
 from alphaloop.markets.pumpfun.signals.catalogue import EventFeatureSet
@@ -53,7 +53,7 @@ class Trials:
         State of the market before the event at each of some places; 0 has none, which is a fresh market.
     """
 
-    def __init__(self, make: Maker, features: EventFeatureSet, events: Sequence[AnyEvent], until: float) -> None:
+    def __init__(self, make: Maker, features: EventFeatureSet, events: Sequence[Input], until: float) -> None:
         self.make, self.features, self.events = make, features, events
         self.states: dict[int, bytes | None] = {0: None}
         self.rows = self._true_run(until)

@@ -9,7 +9,7 @@ import msgspec
 
 from alphaloop.core.clock import NS_PER_S
 from alphaloop.core.errors import DataError
-from alphaloop.markets.pumpfun.events import AnyEvent
+from alphaloop.markets.pumpfun.events import Input
 from alphaloop.markets.pumpfun.recording.frames import read_log
 from alphaloop.markets.pumpfun.recording.segments import list_segments, read_segment
 from alphaloop.markets.pumpfun.recording.wal import log_files
@@ -45,11 +45,11 @@ def read_records(folder: Path | str, first_ns: int | None = None, last_ns: int |
             yield record
 
 
-def read_events(path: Path | str, refused: Callable[[DamagedRecord], None] | None = None) -> Iterator[AnyEvent]:
-    """Yield the typed events of a recording, or of a file of notifications or transactions, in order.
+def read_events(path: Path | str, refused: Callable[[DamagedRecord], None] | None = None) -> Iterator[Input]:
+    """Yield the typed events of a recording, commands among them, or of a file of notifications or transactions.
 
-    Such a file does not say when its events became known: they are taken as known when their block was made, each at
-    least a nanosecond after the one before it in the file.
+    A file of transactions does not say when its events became known: they are taken as known when their block was
+    made, each at least a nanosecond after the one before it in the file.
 
     Records that are no input of any book are left out. A damaged one goes to `refused`, if given, and is left out.
 

@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 
 from alphaloop.core.errors import DataError
 from alphaloop.core.files import atomic_path
+from alphaloop.markets.pumpfun.wire.commands import TRACKING
 from alphaloop.markets.pumpfun.wire.layouts import DISCRIMINATOR_BYTES, LAYOUTS
 from alphaloop.markets.pumpfun.wire.records import Record
 
@@ -34,7 +35,7 @@ SCHEMA: Final = pa.schema(
 )
 _NAME: Final = re.compile(r"(\d{19})-(\d{19})\.parquet")
 _BATCH_ROWS: Final = 1 << 14
-_EVENTS: Final = {kind: layout.event for kind, layout in LAYOUTS.items()}
+_EVENTS: Final = {layout.discriminator: layout.event for layout in (*LAYOUTS.values(), TRACKING)}
 
 
 class Segment(NamedTuple):

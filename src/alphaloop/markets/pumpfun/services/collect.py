@@ -38,8 +38,10 @@ from alphaloop.markets.pumpfun.ingest.snapshots import Snapshots
 from alphaloop.markets.pumpfun.ingest.unfinished import Unfinished
 from alphaloop.markets.pumpfun.market import PumpMarket
 from alphaloop.markets.pumpfun.recording.wal import Wal
+from alphaloop.markets.pumpfun.services.command_desk import CommandDesk
 from alphaloop.markets.pumpfun.services.heartbeat import Pulse
 from alphaloop.markets.pumpfun.services.periodic import PeriodicService
+from alphaloop.markets.pumpfun.services.seeding import Seeding
 from alphaloop.markets.pumpfun.services.settings import CollectSettings
 from alphaloop.markets.pumpfun.services.standing import standing_members
 from alphaloop.markets.pumpfun.services.stats import PipelineStats
@@ -119,6 +121,7 @@ class CollectProcess:
         self.stats = PipelineStats(
             self.intake, self._backlog, self.collector, self.delivery, self.pool, self.clock, settings.pending_limit
         )
+        self.desk = CommandDesk(self.bus, self.intake)
         self.feeds = [
             Feed(self.pool, self.history, self.intake, self._unfinished, settings.stream, self.clock)
             for _ in range(settings.streams)
@@ -137,6 +140,7 @@ class CollectProcess:
             PeriodicService("snapshot", settings.snapshot_s, self.collector.snapshot),
             PeriodicService("seal", settings.seal_s, self._recorder.seal),
             PeriodicService("retry", settings.retry_s, self._retry),
+            PeriodicService("tracked", settings.tracked_s, Seeding(self.market, self.delivery, self.desk).cycle),
             *self.extra,
         ]
 
@@ -181,7 +185,12 @@ class CollectProcess:
     def _start_outer(self, group: asyncio.TaskGroup) -> list[asyncio.Task[None]]:
         runs = [feed.run() for feed in self.feeds] if self.known else []
         runs += [service.run() for service in self.services]
-        runs += [self._tick(), self.stats.watch_for_ever(WATCH_S), self.pulse.beat_for_ever(self.settings.heartbeat_s)]
+        runs += [
+            self._tick(),
+            self.desk.hear_for_ever(),
+            self.stats.watch_for_ever(WATCH_S),
+            self.pulse.beat_for_ever(self.settings.heartbeat_s),
+        ]
         return [group.create_task(run) for run in runs]
 
     async def _tick(self) -> None:

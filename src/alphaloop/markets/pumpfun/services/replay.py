@@ -19,7 +19,7 @@ from alphaloop.core.clock import NS_PER_DAY, stopwatch
 from alphaloop.core.errors import DataError
 from alphaloop.core.progress import Progress
 from alphaloop.markets.pumpfun.emissions import Row
-from alphaloop.markets.pumpfun.events import AnyEvent
+from alphaloop.markets.pumpfun.events import Input
 from alphaloop.markets.pumpfun.ingest.writer import Change, rows_of
 from alphaloop.markets.pumpfun.market import PumpMarket
 from alphaloop.markets.pumpfun.recording.replay import file_records, read_records
@@ -39,9 +39,16 @@ _NO_SIGNATURE: Final = re.compile("1*")
 
 
 class _Replay:
-    """A market that is fed, and the rows that it hands out, many in one transaction."""
+    """A market that is fed, and the rows that it hands out, many in one transaction.
 
-    def __init__(self, records: Records, settings: CollectSettings) -> None:
+    Parameters
+    ----------
+    one_market : bool
+        Whether all comes from one collector, whose market went on after every pause.
+    """
+
+    def __init__(self, records: Records, settings: CollectSettings, one_market: bool) -> None:
+        self._one_market = one_market
         self._records = records
         self._settings = settings
         self._market = PumpMarket(settings.market)
@@ -51,9 +58,9 @@ class _Replay:
         self.events = 0
         self.signals = 0
 
-    def feed(self, event: AnyEvent) -> None:
+    def feed(self, event: Input) -> None:
         """Take in an event; after a day without one, another market begins: its books would know nothing of now."""
-        if self._known_ns and event.known_ns - self._known_ns > LONGEST_PAUSE_NS:
+        if not self._one_market and self._known_ns and event.known_ns - self._known_ns > LONGEST_PAUSE_NS:
             self.end()
             self._market = PumpMarket(self._settings.market)
         self._known_ns = event.known_ns
@@ -111,8 +118,9 @@ def replay_into(
         raise DataError(f"--replay {path}: there is no such file or folder; give a recording or recorded files")
     began = stopwatch()
     with open_database(database) as records:
-        replay = _Replay(records, settings)
-        readings = [_recording(path, replay, progress)] if is_recording(path) else _files(path, replay, settings)
+        recorded = is_recording(path)
+        replay = _Replay(records, settings, one_market=recorded)
+        readings = [_recording(path, replay, progress)] if recorded else _files(path, replay, settings)
         replay.end()
     result: dict[str, Any] = {
         "path": str(path),

@@ -44,4 +44,7 @@ class CollectSettings(Settings):
     reload_s: float = Field(default=300.0, gt=0, description="between looks for new models")
     archive: ArchiveSettings = Field(default_factory=ArchiveSettings)
     archive_s: float = Field(default=21_600.0, gt=0, description="between moves of old trades to files")
+    tracked_s: float = Field(
+        default=5.0, gt=0, description="between looks for wallets that others wrote into the bus's set of tracked ones"
+    )
     stop_s: float = Field(default=20.0, gt=0, description="patience at the end for the database and the bus")

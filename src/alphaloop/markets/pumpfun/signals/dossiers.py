@@ -53,21 +53,21 @@ class Dossiers:
     def _wallets(self, now_ns: int) -> None:
         for wallet in self._found(self.intelligence.alpha.fresh):
             values = self.intelligence.wallet(wallet.address, now_ns)
-            self.out.append(Row("wallets", self._wallet(wallet, values, now_ns)))
+            self.out.append(Row("wallets", self._wallet(wallet.address, wallet.seen_ns, values, now_ns)))
             kept = {name: _known(values[name]) for name in KEPT}
             self.out.append(Row("wallet_features", {"wallet": wallet.address, "known_ns": now_ns, **kept}))
             if wallet.results is not None:
                 self.out.append(Row("wallet_pnl", _profits(wallet, wallet.results, now_ns)))
 
-    def _wallet(self, wallet: Wallet, values: Mapping[str, float], now_ns: int) -> dict[str, Any]:
-        books, address = self.intelligence, wallet.address
+    def _wallet(self, address: str, last_ns: int | None, values: Mapping[str, float], now_ns: int) -> dict[str, Any]:
+        books = self.intelligence
         tracked = books.discovery.tracked.get(address)
         return {
             "wallet": address,
             "is_active": tracked is not None,
             "source": tracked.source if tracked is not None else None,
             "known_ns": now_ns,
-            "last_ns": wallet.seen_ns,
+            "last_ns": last_ns,
             "alpha_score": _known(values["alpha_score"]),
             "alpha_confidence": _known(values["alpha_confidence"]),
             "is_bot": bool(values["is_bot"]),
@@ -75,19 +75,22 @@ class Dossiers:
             "operator": books.operator(address),
         }
 
-    def tracked(self, now_ns: int) -> None:
-        """Tell who came to be tracked, and who is no more, since this was last called."""
+    def tracked(self, now_ns: int, *named: str) -> None:
+        """Tell who came to be tracked, and who is no more, since this was last called; and the `named` anyhow.
+
+        One who has not traded has a row too: by hand, wallets are tracked before anything is known of them.
+        """
         tracked = self.intelligence.discovery.tracked
         joined = [address for address in tracked if address not in self._told.tracked]
         left = [address for address in self._told.tracked if address not in tracked]
         self._told.tracked = dict.fromkeys(tracked)
         self.out.extend(Member(TRACKED_SET, address, present=True) for address in joined)
         self.out.extend(Member(TRACKED_SET, address, present=False) for address in left)
-        for address in (*joined, *left):
+        for address in dict.fromkeys((*joined, *left, *named)):
             wallet = self.intelligence.wallets.find(address)
-            if wallet is not None:
-                values = self.intelligence.wallet(address, now_ns)
-                self.out.append(Row("wallets", self._wallet(wallet, values, now_ns)))
+            values = self.intelligence.wallet(address, now_ns)
+            last_ns = wallet.seen_ns if wallet is not None else None
+            self.out.append(Row("wallets", self._wallet(address, last_ns, values, now_ns)))
 
     def _bots(self, now_ns: int) -> None:
         verdicts, told = self.intelligence.bots.state.until_ns, self._told.bots

@@ -22,7 +22,7 @@ from alphaloop.core.clock import NS_PER_S
 from alphaloop.core.errors import DataError
 from alphaloop.core.random import stream
 from alphaloop.markets.pumpfun.curve.reserves import START
-from alphaloop.markets.pumpfun.events import LAMPORTS_PER_SOL, AmmTrade, AnyEvent, Complete, Create, Migration, Trade
+from alphaloop.markets.pumpfun.events import LAMPORTS_PER_SOL, AmmTrade, Complete, Create, Input, Migration, Trade
 from alphaloop.markets.pumpfun.recording.replay import read_events
 
 Samples: TypeAlias = dict[str, NDArray[np.float64]]
@@ -90,7 +90,7 @@ def read_market(path: Path | str) -> Market:
     return market_of(read_events(path), str(path))
 
 
-def market_of(events: Iterable[AnyEvent], source: str = "simulation") -> Market:
+def market_of(events: Iterable[Input], source: str = "simulation") -> Market:
     """Gather events in order of time; coins whose launch is not among them, or not priced in SOL, are left out.
 
     Raises

@@ -12,9 +12,10 @@ from typing import Any, Final
 
 import msgspec
 
-from alphaloop.markets.pumpfun.events import AnyEvent, Complete, Create, Migration, PostCompleteBuy
+from alphaloop.markets.pumpfun.events import AnyEvent, Complete, Create, Input, Migration, PostCompleteBuy
 from alphaloop.markets.pumpfun.wire.amm import amm_buy, amm_sell
 from alphaloop.markets.pumpfun.wire.borsh import DamagedRecord, Decoded, block_ns, read_fields
+from alphaloop.markets.pumpfun.wire.commands import decode_command
 from alphaloop.markets.pumpfun.wire.keys import ZERO_KEY
 from alphaloop.markets.pumpfun.wire.layouts import (
     AMM_BUY,
@@ -50,8 +51,8 @@ class Other(msgspec.Struct, frozen=True, gc=False):
     known_ns: int
 
 
-def decode(record: Record) -> AnyEvent | Other | None:
-    """Decode a record; None if its discriminator is not known.
+def decode(record: Record) -> Input | Other | None:
+    """Decode a record, a command's too; None if its discriminator is not known.
 
     Raises
     ------
@@ -63,7 +64,7 @@ def decode(record: Record) -> AnyEvent | Other | None:
         return fast_trade(record) or plain_trade(record, read_fields(TRADE, record.data).fields)
     layout = LAYOUTS.get(kind)
     if layout is None:
-        return None
+        return decode_command(record)
     _, found, extra = read_fields(layout, record.data)
     if layout is _CREATE:
         return _create(record, found, extra)
