@@ -163,7 +163,7 @@ def test_early_buyers_that_held_are_tracked_from_the_graduation_on() -> None:
     assert after.discovery.tracked["held"].mint == "m"
 
 
-def test_wallets_beside_a_tracked_one_are_queued_and_promoted_by_their_alpha() -> None:
+def test_wallets_beside_a_tracked_one_are_candidates_and_promoted_by_their_alpha() -> None:
     intelligence = Intelligence()
     intelligence.track("guru")
     clock = case.Clockwork(intelligence)
@@ -176,11 +176,11 @@ def test_wallets_beside_a_tracked_one_are_queued_and_promoted_by_their_alpha() -
     ]
     for event in [*skilled(coins=10), *beside, trade(2100, "w", 0.5, 10, mint="other")]:
         clock.feed(event)
-    assert intelligence.discovery.take_candidates() == ["before", "w"]
-    assert intelligence.discovery.take_candidates() == []
+    assert list(intelligence.discovery.state.candidates) == ["before", "w"]
     assert not intelligence.is_tracked("w")
     clock.feed(create(5000, "the end"))
     assert intelligence.discovery.tracked["w"].source == "signal"
+    assert list(intelligence.discovery.state.candidates) == ["before"]
 
 
 def test_tracking_by_hand_ends_by_hand() -> None:
@@ -195,7 +195,17 @@ def test_tracking_by_hand_ends_by_hand() -> None:
     assert not intelligence.is_tracked("w")
 
 
-def test_a_tracked_wallet_that_turns_out_a_bot_is_dropped() -> None:
+def test_a_tracked_wallet_that_turns_out_a_bot_stays_while_its_capped_alpha_is_high_enough() -> None:
+    graduates = [create(-9, mint="first"), trade(-8, "w", 0.5, 1000, mint="first"), complete(-7, mint="first")]
+    able = fed(*graduates, *skilled(coins=24), until=3800)
+    assert able.is_tracked("w")
+    assert (able.classes("w")["is_bot"], able.alpha_of("w")) == (1.0, 30.0), "a signal of a bot says so"
+    strict = fed(*graduates, *skilled(coins=24), until=3800, discovery={"drop_alpha": 31})
+    assert strict.is_bot("w")
+    assert not strict.is_tracked("w")
+
+
+def test_a_bot_of_which_nothing_else_is_known_is_not_tracked() -> None:
     graduates = [
         create(0, creator="dev"),
         trade(1, "w", 0.5, 1000),
@@ -204,6 +214,8 @@ def test_a_tracked_wallet_that_turns_out_a_bot_is_dropped() -> None:
     tiny = [trade(10 + i, "w", 0.01, 1000, mint="n") for i in range(40)]
     assert fed(*graduates, *tiny).is_tracked("w")
     assert not fed(*graduates, *tiny, until=4000).is_tracked("w")
+    known = [create(4100, mint="late"), trade(4101, "w", 0.5, 1000, mint="late"), complete(4102, mint="late")]
+    assert not fed(*graduates, *tiny, *known).is_tracked("w"), "a known bot does not come to be tracked"
 
 
 # Creators

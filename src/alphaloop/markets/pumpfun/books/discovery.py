@@ -5,17 +5,21 @@ Three ways in:
 - graduation: when a coin completes, those among its first `early_buyers` buyers who still hold `held_fraction` of
   what they bought are tracked, but neither its creator nor bots;
 - signal: a wallet that enters a coin within `beside_s` of a tracked wallet's entry, before or after, becomes a
-  candidate and is queued for enrichment (`take_candidates`). It is tracked once its alpha reaches `promote_alpha`;
+  candidate. It is tracked once its alpha reaches `promote_alpha`. What is known of it is what was recorded: nobody
+  outside is asked for its history;
 - by hand: `track`; only `untrack` ends that.
 
-A wallet that was not put there by hand leaves when it is classed as a bot, when its alpha falls below `drop_alpha`,
-and when the wallet book forgets it. At most `max_candidates` wait; beyond that the tenth of them that was seen beside
-a tracked wallet longest ago is dropped, and must be seen there again to wait again: that is part of what a candidate
-is.
+A wallet that was not put there by hand leaves when its alpha falls below `drop_alpha`, when it is classed as a bot
+before it has an alpha, and when the wallet book forgets it. A bot with an alpha stays while that is high enough: it is
+capped (at 30), which is above `drop_alpha` and below `promote_alpha`, so a wallet can turn out a bot while it is
+tracked, but no known bot comes to be tracked. At most `max_candidates` wait; beyond that the tenth of them that was
+seen beside a tracked wallet longest ago is dropped, and must be seen there again to wait again: that is part of what a
+candidate is.
 """
 
 from __future__ import annotations
 
+import math
 from itertools import islice
 from typing import ClassVar
 
@@ -59,7 +63,6 @@ class DiscoveryState(msgspec.Struct):
 
     tracked: dict[str, Tracked] = {}
     candidates: dict[str, int] = {}
-    queued: dict[str, None] = {}
     now_ns: int = 0
 
 
@@ -94,12 +97,6 @@ class DiscoveryBook(StatefulBook[DiscoveryState]):
     def tracked(self) -> dict[str, Tracked]:
         """Every tracked wallet by address, in the order in which they came to be tracked; not to be changed."""
         return self.state.tracked
-
-    def take_candidates(self) -> list[str]:
-        """Addresses that became candidates since the last call, for whoever knows more of their history."""
-        queued = self.state.queued
-        self.state.queued = {}
-        return list(queued)
 
     # By hand
 
@@ -146,13 +143,11 @@ class DiscoveryBook(StatefulBook[DiscoveryState]):
         if address in self.state.tracked:
             return
         candidates = self.state.candidates
-        if candidates.pop(address, None) is None:
-            self.state.queued[address] = None
+        candidates.pop(address, None)
         candidates[address] = now_ns
         if len(candidates) > self.settings.max_candidates:
             for oldest in list(islice(candidates, -(-self.settings.max_candidates // 10))):
                 del candidates[oldest]
-                self.state.queued.pop(oldest, None)
 
     def _graduation(self, coin: Coin, now_ns: int) -> None:
         if not coin.created_ns:
@@ -180,7 +175,7 @@ class DiscoveryBook(StatefulBook[DiscoveryState]):
             if wallet is None:
                 continue
             alpha, bot = self._alpha.alpha(number), self._bots.is_bot(number)
-            if bot or alpha < self.settings.drop_alpha:
+            if alpha < self.settings.drop_alpha or (bot and math.isnan(alpha)):
                 self._drop(wallet.address)
             elif alpha >= self.settings.promote_alpha and wallet.address in self.state.candidates:
                 self._promote(wallet.address, BY_SIGNAL, now_ns)

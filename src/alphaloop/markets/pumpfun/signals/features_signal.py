@@ -58,7 +58,12 @@ SIGNAL_FAMILIES: Final[dict[str, tuple[Line, ...]]] = {
         ("buys_per_active_hour", "1/h", "wallet book: buys per hour of the clock with a buy", NO_BUY),
     ),
     "wallet_class": (
-        ("is_bot", "flag", "bot book: a verdict by one of three patterns stands", NEVER),
+        (
+            "is_bot",
+            "flag",
+            "bot book: a verdict by one of three patterns stands; the wallet was tracked before it, or by hand",
+            NEVER,
+        ),
         ("is_copy_trader", "flag", "copy book: follows in a copy pair, exactly or with delay", NEVER),
         ("alpha_confidence", "share", "alpha book: grows with tokens traded, full at 50", NO_SCORE),
         (
