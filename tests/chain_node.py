@@ -123,6 +123,8 @@ class ChainNode:
         Signatures of one answer at most.
     requests : list of (time, method)
         All that was asked, whatever the answer.
+    arrivals : list of (kind, path, port)
+        Connections (``ws``) and requests (``http``), and the port that they came from.
     """
 
     chain: list[Tx] = field(default_factory=list)
@@ -139,6 +141,7 @@ class ChainNode:
     absent: Counter[str] = field(default_factory=Counter)
     requests: list[tuple[float, str]] = field(default_factory=list)
     paths: list[str] = field(default_factory=list)
+    arrivals: list[tuple[str, str, int]] = field(default_factory=list)
     connections: int = 0
     ws_port: int = 0
     http_port: int = 0
@@ -239,6 +242,7 @@ class ChainNode:
     async def _serve(self, connection: ServerConnection) -> None:
         self.connections += 1
         self.paths.append(connection.request.path if connection.request else "")
+        self.arrivals.append(("ws", self.paths[-1], connection.remote_address[1]))
         self._subscribers[connection] = {}
         try:
             async for message in connection:
@@ -265,6 +269,7 @@ class ChainNode:
                 fields = dict(line.split(": ", 1) for line in head.decode().lower().split("\r\n")[1:] if ": " in line)
                 body = json.loads(await reader.readexactly(int(fields["content-length"])))
                 self.paths.append(head.decode().split(" ")[1])
+                self.arrivals.append(("http", self.paths[-1], writer.get_extra_info("peername")[1]))
                 status, extra, answer = await self._status(body)
                 content = json.dumps(answer).encode()
                 writer.write(

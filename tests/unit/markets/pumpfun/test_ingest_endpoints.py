@@ -67,6 +67,18 @@ def test_endpoints_of_a_file_have_urls_with_their_keys(tmp_path: Path, monkeypat
     assert "word" not in two.redact(f"cannot reach {two.ws} through http://user:word@proxy.example:3128 (s3cret-b)")
 
 
+def proxied(url: str) -> str:
+    return f'[[endpoints]]\nname = "a"\nws_url = "wss://x.example"\nproxy = "{url}"'
+
+
+def test_what_a_proxy_is_asked_with_is_hidden_in_every_form(tmp_path: Path) -> None:
+    path = tmp_path / "endpoints.toml"
+    path.write_text(proxied("socks5h://custom%40er:p%3Ass-w0rd@proxy.example:1080"))
+    (endpoint,) = read_endpoints(path)
+    said = endpoint.redact("custom@er / custom%40er with p:ss-w0rd / p%3Ass-w0rd is refused at proxy.example:1080")
+    assert said == "*** / *** with *** / *** is refused at proxy.example:1080"
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [
@@ -78,6 +90,11 @@ def test_endpoints_of_a_file_have_urls_with_their_keys(tmp_path: Path, monkeypat
         ('[[endpoints]]\nname = "a"\nws_url = "wss://x.example"\nkey_env = "NOT_SET_ANYWHERE"', "NOT_SET_ANYWHERE"),
         ('[[endpoints]]\nname="a"\nws_url="wss://x.example"\n[[endpoints]]\nname="a"\nws_url="wss://y.example"', "two"),
         ("[[endpoints", "no TOML"),
+        (proxied("http://hidden@p.example:1"), "SCHEME://USER:PASSWORD@HOST:PORT"),
+        (proxied("http://hidden:1234567@p.example:1/path"), "SCHEME://USER:PASSWORD@HOST:PORT"),
+        (proxied("http://hidden:1234567@p.example:hidden"), "http:// or https:// or socks5:// or socks5h://"),
+        (proxied("ftp://hidden:1234567@p.example"), "http:// or https:// or socks5:// or socks5h://"),
+        (proxied("http://hidden:123\uff034567@p.example"), "http:// or https:// or socks5:// or socks5h://"),
     ],
 )
 def test_a_wrong_file_is_one_sentence_without_its_secrets(tmp_path: Path, content: str, said: str) -> None:
