@@ -77,10 +77,15 @@ def missing(snapshot):
     return {name for name in snapshot.__struct_fields__ if math.isnan(getattr(snapshot, name))}
 
 
-def test_before_the_first_judgement_it_is_transition_without_confidence(market):
+def test_before_the_first_judgement_every_feature_is_missing(market):
     assert market.book.current() == (Regime.TRANSITION, 0.0)
+    assert all(math.isnan(value) for value in market.book.features(START_NS).values())
+    market.at(0)
     told = market.book.features(START_NS)
-    assert {name for name, value in told.items() if not math.isnan(value)} == {"market_regime", "regime_confidence"}
+    assert {name: told[name] for name in told if not math.isnan(told[name])} == {
+        "market_regime": Regime.TRANSITION,
+        "regime_confidence": 0.0,
+    }, "a judgement without inputs is one"
 
 
 def test_an_input_is_missing_until_its_window_is_full(market):

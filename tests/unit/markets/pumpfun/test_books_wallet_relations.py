@@ -259,6 +259,16 @@ def test_one_launch_gives_no_risk_and_an_unknown_creator_nothing() -> None:
     assert all(math.isnan(value) for value in intelligence.creator("stranger", T0).values())
 
 
+def test_a_first_launch_has_no_graduation_rate_until_it_is_settled() -> None:
+    first = [create(0, "one", "dev"), trade(1, "w", 0.5, 1000, mint="one")]
+    rate = "creator_graduation_rate"
+    assert math.isnan(fed(*first).creator("dev", T0)[rate]), "not the same as a creator who never succeeds"
+    assert fed(*first, until=6000).creator("dev", T0)[rate] == 0.0, "judged dead"
+    assert fed(*first, complete(2, "one")).creator("dev", T0)[rate] == 1.0
+    second = [create(10, "two", "dev"), trade(11, "w", 0.5, 1000, mint="two")]
+    assert fed(*first, complete(2, "one"), *second).creator("dev", T0)[rate] == 1.0, "the second is still open"
+
+
 def test_a_judgement_is_taken_back_when_the_coin_lives_on() -> None:
     events, now = honest(1, "h1", 1000), T0 + 8000 * NS_PER_S
     assert fed(*events, until=8000).creator("dev", now)["creator_avg_lifetime_s"] == pytest.approx(1000)

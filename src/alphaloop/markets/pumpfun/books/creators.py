@@ -142,7 +142,7 @@ class CreatorBook(StatefulBook[CreatorState]):
             "creator_risk_score": found.risk,
             "creator_tokens": float(found.launches),
             "creator_rug_rate": ratio(found.rugs, ended),
-            "creator_graduation_rate": ratio(found.graduated, found.launches),
+            "creator_graduation_rate": ratio(found.graduated, ended),
             "creator_avg_lifetime_s": ratio(found.lifetime_ns, found.judged) / NS_PER_S,
             "creator_insider_pct": found.insider_share / found.launches,
             "creator_bot_buyer_pct": ratio(found.bot_buyers, found.buyers),

@@ -222,9 +222,9 @@ class Intelligence:
     def buyers(self, buyers: Sequence[tuple[str, float]], now_ns: int) -> dict[str, float]:
         """Give the 11 features of a group of buyers, each with the SOL that it spent.
 
-        Shares are of all buyers; NaN where there is none, and means are NaN where none of them has the number.
+        Shares are of all buyers; NaN where there is none, and what is made from a number that none of them has is NaN.
         `known_buyer_pct` counts those with `KNOWN_ENTRIES` coins, `fresh_wallet_pct` those with no other coin than one;
-        `alpha_weighted_sol` is the sum of SOL times alpha / 100 over those with an alpha, 0 where nobody has one.
+        `alpha_weighted_sol` is the sum of SOL times alpha / 100 over those with an alpha.
         """
         find, tracked = self.wallets.find, self.discovery.tracked
         found = [(find(address), address, sol) for address, sol in buyers]
@@ -238,10 +238,10 @@ class Intelligence:
             "tracked_buyers": float(sum([address in tracked for _, address, _ in found])),
             "avg_alpha": _mean([alpha for alpha, _ in scored]),
             "max_alpha": max((alpha for alpha, _ in scored), default=math.nan),
-            "alpha_weighted_sol": float(sum(sol * alpha / 100.0 for alpha, sol in scored)) if size else math.nan,
+            "alpha_weighted_sol": float(sum(sol * alpha / 100.0 for alpha, sol in scored)) if scored else math.nan,
             "avg_graduation_rate": _mean([graduation_rate(wallet) for wallet, _, _ in found]),
             "avg_win_rate": _mean([win_rate(wallet) for wallet, _, _ in found]),
-            "pct_alpha_over_70": ratio(sum(alpha > HIGH_ALPHA for alpha, _ in scored), size),
+            "pct_alpha_over_70": sum(alpha > HIGH_ALPHA for alpha, _ in scored) / size if scored else math.nan,
             "bot_buyer_pct": ratio(sum(map(self.bots.is_bot, numbers)), size),
             "copy_trader_pct": ratio(sum(map(self.copying.is_copy_trader, numbers)), size),
             "fresh_wallet_pct": ratio(sum([n <= 1 for n in entries]), size),

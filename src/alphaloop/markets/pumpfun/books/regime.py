@@ -7,8 +7,8 @@ slices seen so far once they span `average_after_s`; a rate over no created toke
 there were none. Volumes are buys and sells on curves priced in SOL, without fees.
 
 Features (`RegimeBook.features`), all as of the last judgement and missing before the first: market_regime (the code),
-regime_confidence, tokens_created_1h, graduation_rate_2h, sol_volume_1h (SOL), hit_rate_2x_6h. The regime itself is
-never missing.
+regime_confidence, tokens_created_1h, graduation_rate_2h, sol_volume_1h (SOL), hit_rate_2x_6h. A judgement always names
+a regime: transition without confidence where its inputs are missing.
 """
 
 from __future__ import annotations
@@ -192,9 +192,10 @@ class RegimeBook(StatefulBook[RegimeBookState]):
     def features(self, now_ns: int) -> dict[str, float]:
         """Give the six market-context features, as of the last judgement at or before `now_ns`."""
         snapshot = self.state.current
+        judged = snapshot.known_ns > 0
         return {
-            "market_regime": float(snapshot.code),
-            "regime_confidence": snapshot.confidence,
+            "market_regime": float(snapshot.code) if judged else math.nan,
+            "regime_confidence": snapshot.confidence if judged else math.nan,
             "tokens_created_1h": snapshot.tokens_created_1h,
             "graduation_rate_2h": snapshot.graduation_rate_2h,
             "sol_volume_1h": snapshot.sol_volume_1h,

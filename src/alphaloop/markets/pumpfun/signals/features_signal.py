@@ -99,7 +99,7 @@ SIGNAL_FAMILIES: Final[dict[str, tuple[Line, ...]]] = {
         ),
         ("creator_tokens", "count", "creator book: launches so far, this one included", NO_CREATOR),
         ("creator_rug_rate", "share", "creator book: rugs among launches that ended", NEW_CREATOR),
-        ("creator_graduation_rate", "share", "creator book: launches that graduated", NO_CREATOR),
+        ("creator_graduation_rate", "share", "creator book: graduations among launches that ended", NEW_CREATOR),
         (
             "creator_avg_lifetime_s",
             "s",
