@@ -30,6 +30,7 @@ from alphaloop.markets.pumpfun.curve.fees import TODAY, Fees
 from alphaloop.markets.pumpfun.curve.reserves import START, SUPPLY, TOKENS_FOR_SALE, Reserves
 from alphaloop.markets.pumpfun.transactions import addresses as at
 from alphaloop.markets.pumpfun.transactions.costs import rent
+from alphaloop.markets.pumpfun.transactions.orders import Buy, BuyExactIn, Order, Sell
 from alphaloop.markets.pumpfun.transactions.tips import MIN_TIP, TIP_ACCOUNTS
 from alphaloop.markets.pumpfun.wire.keys import encode_base58
 from live_accounts import BUYBACK_RECIPIENTS, FEE_RECIPIENTS, MAYHEM_RECIPIENTS, account, curve_bytes
@@ -306,7 +307,6 @@ class Chain:
         """Somebody else trades in the next block, before everything that was submitted: a buy of `lamports`, charges
         included, or a sale of `tokens`. The wallet is given what it needs for it.
         """
-        self._native += 1
         wallet = wallet or name_key("stranger")
         coin = self.coin(mint)
         self.fund(wallet, lamports + 10**8)
@@ -317,7 +317,18 @@ class Chain:
             public = token_address(name_key("public"), mint, coin.token_program)
             self.state.add_tokens(public, self.held(wallet, mint) - tokens)
             self.state.add_tokens(address, tokens - self.held(wallet, mint))
-        parsed = Parsed.native(self._native, coin, wallet, lamports, tokens)
+        self._by_stranger(coin, wallet, Sell(tokens, 0) if tokens else BuyExactIn(lamports, 0))
+
+    def finish(self, mint: str) -> None:
+        """Somebody else buys all that is left of a coin in the next block, before everything that was submitted."""
+        coin, wallet = self.coin(mint), name_key("stranger")
+        self.fund(wallet, 200 * 10**9)
+        self.state.open_account(wallet, wallet, mint, coin.token_program)
+        self._by_stranger(coin, wallet, Buy(coin.reserves.real_token, 10**12))
+
+    def _by_stranger(self, coin: Coin, wallet: str, order: Order) -> None:
+        self._native += 1
+        parsed = Parsed.native(self._native, coin, wallet, order)
         self._pending.insert(self._natives(), Pending(parsed, "rpc", Fate(), 0))
 
     # -- reading -----------------------------------------------------------------------------------------------------

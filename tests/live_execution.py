@@ -15,7 +15,7 @@ from alphaloop.markets.pumpfun.transactions.coins import Coin as Kind
 from alphaloop.markets.pumpfun.transactions.coins import Parties
 from alphaloop.markets.pumpfun.transactions.costs import rent
 from alphaloop.markets.pumpfun.transactions.instructions import generation_for, trade_instruction
-from alphaloop.markets.pumpfun.transactions.orders import BuyExactIn, Sell
+from alphaloop.markets.pumpfun.transactions.orders import Order
 from alphaloop.markets.pumpfun.transactions.tips import TIP_ACCOUNTS
 from alphaloop.markets.pumpfun.wire.keys import encode_base58
 from alphaloop.markets.pumpfun.wire.layouts import SELF_CALL
@@ -85,13 +85,12 @@ class Parsed:
         return next((step.data for step in self.steps if step.program == COMPUTE and step.data[0] == kind), b"")
 
     @staticmethod
-    def native(number: int, coin: Coin, wallet: str, lamports: int, tokens: int) -> Parsed:
+    def native(number: int, coin: Coin, wallet: str, order: Order) -> Parsed:
         """Somebody else's trade, with the accounts of the coin's own instruction."""
         mint, creator = at.key(coin.mint), at.key(coin.creator)
         kind = Kind(mint, at.key(coin.token_program), creator, coin.mayhem, coin.cashback, coin.holder_reward)
         recipients = MAYHEM_RECIPIENTS if coin.mayhem else FEE_RECIPIENTS
         parties = Parties(at.key(wallet), at.key(recipients[number % 8]), at.key(BUYBACK_RECIPIENTS[number % 8]))
-        order = Sell(tokens, 0) if tokens else BuyExactIn(lamports, 0)
         made = trade_instruction(order, kind, parties, generation_for(kind))
         metas = [Meta(str(one.pubkey), one.is_signer, one.is_writable) for one in made.accounts]
         keys = tuple(dict.fromkeys([wallet, *(meta.address for meta in metas), str(made.program_id)]))
