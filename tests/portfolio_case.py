@@ -195,7 +195,7 @@ class Desk:
         """A position that was opened a second ago."""
         self.score(asset, p, price=price, **fields)
         self.land(price=price)
-        self.wait(1.0, tick=False)
+        self.wait(1.0)
         return self.trade(asset)
 
     # -- looking ------------------------------------------------------------------------------------------------------

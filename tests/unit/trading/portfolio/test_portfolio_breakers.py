@@ -284,7 +284,7 @@ BREAKERS = ["min_balance", "kill_switch", "daily_drawdown", "consecutive_losses"
 
 @pytest.mark.parametrize("breaker", BREAKERS)
 def test_every_exit_goes_on_whatever_is_tripped(breaker: str) -> None:
-    falls = 0.05 if breaker == "daily_drawdown" else 0.0
+    falls = 0.04 if breaker == "daily_drawdown" else 0.0
     desk = Desk(breakers={"max_unproved": 1, "max_consecutive_losses": 1, "daily_drawdown": falls})
     for asset in "ABCD":
         desk.hold(asset)
