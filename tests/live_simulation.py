@@ -18,6 +18,7 @@ from solders.keypair import Keypair
 
 from alphaloop.core.errors import AwayError
 from alphaloop.markets.pumpfun.live.core import TraderCore, replayed
+from alphaloop.markets.pumpfun.live.execution import ExecutionSettings
 from alphaloop.markets.pumpfun.live.reconcile import Reconciliation
 from alphaloop.markets.pumpfun.live.settings import Pace, ReconcileSettings
 from alphaloop.markets.pumpfun.live.standard import standard_portfolio
@@ -32,7 +33,7 @@ from alphaloop.trading.portfolio.settings import Phase
 from alphaloop.trading.portfolio.trades import HOLDING
 from live_chain import START_NS, Chain, Faults
 from live_loop import simulate
-from live_twins import Killed, Life, TwinBus, TwinBusEnd, TwinIntake, TwinStore, TwinVenue, Weather
+from live_twins import Killed, Life, TwinBus, TwinBusEnd, TwinIntake, TwinRoad, TwinStore, Weather
 
 SOL = 10**9
 STEPPING_S = 0.4
@@ -271,7 +272,9 @@ class Simulation:
     async def _process(self, life: Life) -> None:
         loop = self.loop
         engine = PortfolioEngine(self.portfolio)
-        venue = TwinVenue(self.chain, self.wallet, life, self.chain_weather, loop)
+        execution = ExecutionSettings(use_rpc="always" if self.seed % 2 else "fallback")
+        road = TwinRoad(self.chain, self.wallet, life, self.chain_weather, loop, execution)
+        venue = road.venue
         core = TraderCore(engine, venue, self._notice)
         store = TwinStore(self.records, self.me, "live", self.records)
         store.close()
@@ -281,6 +284,7 @@ class Simulation:
             self.world.store_lost,
             self.world.calm_s,
         )
+        await road.keeper.warm_up()
         while True:
             try:
                 loaded = await store.load(loop.now_ns())
@@ -307,7 +311,9 @@ class Simulation:
         )
         watched = _Watched(self, life, trader)
         trader.tell = watched.tell  # type: ignore[method-assign]
-        await trader.run()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(road.run())
+            group.create_task(trader.run())
 
     def _notice(self, notice: Notice) -> None:
         self.notices[notice.event] = self.notices.get(notice.event, 0) + 1

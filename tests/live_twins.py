@@ -1,4 +1,4 @@
-"""Twins of what surrounds the trader, for simulations in virtual time: store, bus, intake and venue, with faults.
+"""Twins of what surrounds the trader, for simulations in virtual time: store, bus, intake and the roads to the chain.
 
 Each twin is used through a `Life`. When the life is over every call of it raises `Killed`, so that whatever a dying
 process still tries to do reaches nothing, as after ``kill -9``.
@@ -7,9 +7,8 @@ process still tries to do reaches nothing, as after ``kill -9``.
 from __future__ import annotations
 
 import asyncio
-import base64
 import random
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,35 +17,20 @@ import msgspec
 from solders.keypair import Keypair
 
 from alphaloop.bus.contract import Delivery
-from alphaloop.core.errors import AwayError, BusAwayError, StoreAwayError
-from alphaloop.markets.pumpfun.curve.accounts import read_global
-from alphaloop.markets.pumpfun.curve.quotes import QuoteError, buy_exact_in, sell
-from alphaloop.markets.pumpfun.curve.reserves import Reserves
+from alphaloop.core.errors import BusAwayError, StoreAwayError
+from alphaloop.markets.pumpfun.ingest.rpc import ChainError
+from alphaloop.markets.pumpfun.live.block_engine import EngineAwayError
+from alphaloop.markets.pumpfun.live.chain_venue import ChainVenue
+from alphaloop.markets.pumpfun.live.execution import ExecutionSettings
+from alphaloop.markets.pumpfun.live.fact_keeper import FactKeeper
+from alphaloop.markets.pumpfun.live.facts import ChainFacts
+from alphaloop.markets.pumpfun.live.rpc import ChainRpc
 from alphaloop.markets.pumpfun.live.store import RecordsLiveStore
-from alphaloop.markets.pumpfun.transactions import addresses as at
-from alphaloop.markets.pumpfun.transactions.bundle import bundle_id
-from alphaloop.markets.pumpfun.transactions.coins import Coin, parties
-from alphaloop.markets.pumpfun.transactions.costs import most_rent
-from alphaloop.markets.pumpfun.transactions.envelope import COMPUTE_UNITS, Envelope, Lifetime, Terms, draft, sign
-from alphaloop.markets.pumpfun.transactions.failures import read_failure
-from alphaloop.markets.pumpfun.transactions.instructions import generation_for
-from alphaloop.markets.pumpfun.transactions.orders import sell_at, spend_at
 from alphaloop.markets.pumpfun.transactions.signer import Signer
-from alphaloop.markets.pumpfun.transactions.tips import tip
-from alphaloop.trading.portfolio.records import (
-    AnyInput,
-    Dead,
-    Drafted,
-    Failed,
-    Filled,
-    Landed,
-    Order,
-    Refused,
-    Sent,
-    Unsent,
-    Warned,
-)
-from live_chain import SLOT_NS, START_NS, START_SLOT, AnswerLost, Chain, Refusal
+from alphaloop.trading.portfolio.records import AnyInput
+from live_chain import Chain
+from live_node import Node, Wire
+from live_orders import MemoryEngine
 
 
 class Killed(BaseException):
@@ -246,182 +230,41 @@ class TwinIntake:
         return told
 
 
-class TwinVenue:
-    """Real transactions on the model of the chain, behind roads that may be closed and answers that may be lost."""
+@dataclass
+class TwinRoad:
+    """The real venue of one process, over a node and a block engine that have no sockets but faults."""
 
-    def __init__(self, chain: Chain, wallet: Keypair, life: Life, weather: Weather, clock: Any) -> None:
-        self.chain, self.life, self.weather, self.clock = chain, life, weather, clock
-        self.signer = Signer(wallet)
-        self.me = str(wallet.pubkey())
-        self.kept: dict[str, Envelope] = {}
-        self._global = read_global(base64.b64decode(chain.account(str(at.GLOBAL))["data"][0]))
+    chain: Chain
+    wallet: Keypair
+    life: Life
+    weather: Weather
+    clock: Any
+    settings: ExecutionSettings
 
-    def prepare(self, order: Order, now_ns: int) -> Drafted | Refused:
-        self.life.check()
-        context = order.context
-        mint, lot = at.key(order.asset), self.life.chance.randrange(8)
-        if context["complete"] or order.venue == "pool":
-            return Refused(at_ns=now_ns, order_id=order.order_id, reason="complete", remedy="refresh")
-        reserves = Reserves(
-            context["virtual_token"], context["virtual_sol"], context["real_token"], context["real_sol"]
-        )
-        fees = self.chain.coin(order.asset).fees(self.chain.fees)
-        coin = Coin(
-            mint=mint,
-            token_program=at.key(context["token_program"]),
-            creator=at.key(context["creator"]),
-            mayhem=context["mayhem"],
-            cashback=context["cashback"],
-            holder_reward=context["holder_reward"],
-        )
-        try:
-            if order.side == "buy":
-                quote = buy_exact_in(reserves, order.amount, fees)
-                trade: Any = spend_at(quote, order.amount, order.slippage_bps)
-                expected = quote.token_amount
-            else:
-                quote = sell(reserves, order.quantity, fees)
-                trade = sell_at(quote, order.slippage_bps)
-                expected = quote.total
-        except QuoteError as error:
-            return Refused(at_ns=now_ns, order_id=order.order_id, reason=str(error), remedy="refresh")
-        generation = generation_for(coin)
-        terms = Terms(COMPUTE_UNITS[generation], 100_000, tip(int(20_000 * order.tip_factor), lot))
-        blockhash, last_valid = self.chain.latest_blockhash()
-        made = draft(
-            trade,
-            coin,
-            parties(self.signer.public, coin, self._global, lot),
-            generation=generation,
-            terms=terms,
-            lifetime=Lifetime(blockhash, last_valid),
-        )
-        envelope = sign(made, self.signer)
-        self.kept[envelope.signature] = envelope
-        assert terms.tip is not None
-        spend = order.amount if order.side == "buy" else 0
-        return Drafted(
-            at_ns=now_ns,
-            order_id=order.order_id,
-            signature=envelope.signature,
-            last_valid=last_valid,
-            most=spend + terms.fee + terms.tip.lamports + most_rent(trade, coin),
-            least=getattr(trade, "min_lamports", 0),
-            tip=terms.tip.lamports,
-            network=terms.fee,
-            expected=expected,
-            venue="curve",
-            details={"bundle": bundle_id([envelope.signature]), "parts": list(envelope.parts)},
-        )
+    def __post_init__(self) -> None:
+        wire = Wire([Node(self.chain)], before=self._ask)
+        engine = MemoryEngine(self.chain)
+        engine.before = self._hand_over
+        rpc = ChainRpc(wire)
+        facts = ChainFacts(self.settings.facts, self.settings.priority)
+        self.keeper = FactKeeper(facts, rpc, engine, self.clock)
+        self.venue = ChainVenue(Signer(self.wallet), facts, rpc, engine, self.clock, self.settings)
 
-    def discard(self, signature: str) -> None:
-        self.kept.pop(signature, None)
+    async def run(self) -> None:
+        """What runs beside a trader."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.keeper.run())
+            group.create_task(self.venue.keep())
 
-    async def submit(self, signature: str) -> Sent | Unsent:
-        await self.life.pause(0.0, 0.03)
-        envelope = self.kept[signature]
-        if self.weather.closed():
-            return Unsent(at_ns=self.clock.now_ns(), signature=signature, reason="the engine is away")
-        way = "engine" if self.life.chance.random() < 0.5 else "rpc"
-        try:
-            self.chain.submit(envelope.wire, way)
-        except (Refusal, AnswerLost) as error:
-            await self.life.pause(0.0, 0.2)
-            return Unsent(at_ns=self.clock.now_ns(), signature=signature, reason=str(error))
-        await self.life.pause(0.0, 0.1)
-        return Sent(at_ns=self.clock.now_ns(), signature=signature, via=way)
-
-    async def prove(self, last_valid: Mapping[str, int]) -> list[Landed | Failed | Dead]:
-        await self._ask()
-        height = self.chain.block_height()
-        await self._ask()
-        found: list[Landed | Failed | Dead] = []
-        for signature, status in zip(last_valid, self.chain.statuses(last_valid), strict=True):
-            now_ns = self.clock.now_ns()
-            if status is None:
-                if height > last_valid[signature]:
-                    found.append(Dead(at_ns=now_ns, signature=signature))
-            elif status["confirmationStatus"] != "processed":
-                if status["err"] is None:
-                    found.append(Landed(at_ns=now_ns, signature=signature, slot=status["slot"]))
-                else:
-                    entry = self.chain.transaction(signature)
-                    parts = self.kept[signature].parts if signature in self.kept else ()
-                    failure = read_failure(status["err"], parts)
-                    remedies = {"requote": "requote", "use_pool": "use_pool", "check_balance": "check_holding"}
-                    found.append(
-                        Failed(
-                            at_ns=now_ns,
-                            signature=signature,
-                            reason=failure.name,
-                            remedy=remedies.get(failure.remedy, "refresh"),
-                            cost=entry["meta"]["fee"],
-                        )
-                    )
-        return found
-
-    async def fill(self, signature: str, asset: str, side: Any) -> Filled | None:
-        await self._ask()
-        return self._filled(signature, asset)
-
-    async def found(self, asset: str, known: Sequence[str], since_ns: int) -> list[Filled]:
-        await self._ask()
-        first = START_SLOT + (since_ns - START_NS) // SLOT_NS
-        entries = [
-            entry
-            for entry in self.chain.entries()
-            if self.me in entry.keys and entry.err is None and entry.slot >= first
-        ]
-        fills = [self._filled(entry.signature, asset) for entry in entries if entry.signature not in known]
-        return [fill for fill in fills if fill is not None]
-
-    async def holdings(self) -> dict[str, int]:
-        await self._ask()
-        return {
-            held.mint: held.amount
-            for held in self.chain.state.each("tokens").values()
-            if held.owner == self.me and held.amount
-        }
-
-    async def balance(self) -> int:
-        await self._ask()
-        return int(self.chain.lamports(self.me))
-
-    async def refresh(self, asset: str, context: Mapping[str, Any]) -> dict[str, Any]:
-        await self._ask()
-        return dict(self.chain.context(asset))
-
-    async def _ask(self) -> None:
+    async def _ask(self, method: str) -> None:
         await self.life.pause(0.001, 0.05)
         if self.weather.closed():
-            raise AwayError("the chain does not answer in this simulation")
+            raise ChainError("the chain does not answer in this simulation")
 
-    def _filled(self, signature: str, asset: str) -> Filled | None:
-        answer = self.chain.transaction(signature)
-        if answer is None or answer["meta"]["err"] is not None:
-            return None
-        meta = answer["meta"]
-        before, after = (
-            sum(
-                int(each["uiTokenAmount"]["amount"])
-                for each in meta[which]
-                if each["owner"] == self.me and each["mint"] == asset
-            )
-            for which in ("preTokenBalances", "postTokenBalances")
-        )
-        if before == after:
-            return None
-        cash = meta["postBalances"][0] - meta["preBalances"][0]
-        return Filled(
-            at_ns=self.clock.now_ns(),
-            signature=signature,
-            quantity=abs(after - before),
-            cash=cash,
-            traded=abs(cash),
-            remaining=after,
-            asset=asset,
-            side="buy" if after > before else "sell",
-        )
+    async def _hand_over(self) -> None:
+        await self.life.pause(0.0, 0.03)
+        if self.weather.closed():
+            raise EngineAwayError("the block engine is away in this simulation")
 
 
-__all__ = ["Killed", "Life", "TwinBus", "TwinBusEnd", "TwinIntake", "TwinStore", "TwinVenue", "Warned", "Weather"]
+__all__ = ["Killed", "Life", "TwinBus", "TwinBusEnd", "TwinIntake", "TwinRoad", "TwinStore", "Weather"]

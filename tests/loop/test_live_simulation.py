@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import structlog
 
+from alphaloop.markets.pumpfun.live.chain_venue import ChainVenue
 from alphaloop.trading.portfolio.leaving import Leaving
 from alphaloop.trading.portfolio.proving import Proving
 from alphaloop.trading.portfolio.submitting import Submitting
@@ -76,12 +77,12 @@ def _forgets_that_bytes_were_seen(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _takes_silence_for_death(monkeypatch: pytest.MonkeyPatch) -> None:
-    prove = import_module("live_twins").TwinVenue.prove
+    prove = ChainVenue.prove
 
     async def hasty(self: Any, last_valid: dict[str, int]) -> Any:
         return await prove(self, dict.fromkeys(last_valid, 0))
 
-    monkeypatch.setattr(import_module("live_twins").TwinVenue, "prove", hasty)
+    monkeypatch.setattr(ChainVenue, "prove", hasty)
 
 
 def _forgets_exits_that_failed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -108,6 +108,7 @@ class Trader:
         FencedError
             In the second case.
         """
+        self.heard_ns = self.heard_ns or self.clock.now_ns()
         try:
             async with asyncio.TaskGroup() as group:
                 for task in (
