@@ -47,7 +47,7 @@ QUICK = IntelligenceSettings.model_validate(
         "operators": {"every_s": 300, "min_signs": 2, "turn_s": 3600},
         "decay": {
             "every_s": 300,
-            "delays_s": [0, 2, 5, 10, 20, 40, 80, 160],
+            "delays_s": [1, 2, 5, 10, 20, 40, 80, 160],
             "horizon_s": 400,
             "min_entries": 2,
             "follow_alpha": 30,

@@ -381,6 +381,7 @@ def test_decay_equals_naive_recomputation(seed: int) -> None:
     for event in [*events, case.create((market.now - case.T0) / NS_PER_S + 4000, "the end")]:
         clock.feed(event)
     expected: dict[str, list[float]] = {wallet: [0.0] * 8 for wallet in market.wallets[:4]}
+    kept: dict[str, list[float]] = {wallet: [0.0] * 8 for wallet in market.wallets[:4]}
     for episode in episodes(events):
         entered: dict[str, int] = {}
         for trade in episode.trades:
@@ -396,11 +397,22 @@ def test_decay_equals_naive_recomputation(seed: int) -> None:
                     entry = [value for ns, value in prices if ns <= begin][-1]
                     top = max([entry, *(value for ns, value in prices if begin <= ns <= end)])
                     expected[wallet][index] += math.log(top / entry)
+                    kept[wallet][index] += follower(same, begin, end)
     for wallet, left in expected.items():
         record = intelligence.wallets.find(wallet)
         curve = intelligence.decay.curve(record.number) if record else None
         if curve is not None and gap(events, wallet) < QUICK.wallets.wallet_idle_s * NS_PER_S:
             assert curve.left == pytest.approx(left, abs=1e-9)
+            assert curve.kept == pytest.approx(kept[wallet], abs=1e-5), "to the lamports of its roundings"
+
+
+def follower(trades: list[Trade], begin: int, end: int) -> float:
+    """What a buy of 0.1 SOL at `begin` and its sale at `end` bring by the outcomes' terms; prices in fractions."""
+    bought, sold = ([t for t in trades if t.known_ns <= at][-1] for at in (begin, end))
+    paid, net = 0.1, 0.1 / 1.0125
+    tokens = bought.virtual_token * net / (bought.virtual_sol / 1e9 + net)
+    gross = tokens * sold.virtual_sol / 1e9 / (sold.virtual_token + tokens)
+    return gross * (1 - 0.0125) / (paid + 0.000234) - 1
 
 
 # Against themselves

@@ -41,7 +41,7 @@ class Shelf:
         self.candles: Final = CandleBook()
         self.washing: Final = WashBook(settings.washing)
         self.bundles: Final = BundleBook(settings.bundles, self.tokens)
-        self.intelligence: Final = Intelligence(settings.intelligence)
+        self.intelligence: Final = Intelligence(settings.intelligence, settings.outcomes)
         is_tracked = self.intelligence.discovery.is_tracked
         self.lifecycle: Final = LifecycleBook(settings.lifecycle, self.tokens, is_tracked)
         self.crowding: Final = CrowdingBook(settings.crowding, self.tokens, is_tracked)

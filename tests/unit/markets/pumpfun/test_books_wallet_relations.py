@@ -10,6 +10,8 @@ from types import ModuleType
 import pytest
 
 from alphaloop.core.clock import NS_PER_S
+from alphaloop.core.errors import RecipeError
+from alphaloop.markets.pumpfun.books.decay import DecaySettings
 from alphaloop.markets.pumpfun.books.graph import Edge, pair
 from alphaloop.markets.pumpfun.books.intelligence import Intelligence, IntelligenceSettings
 from alphaloop.markets.pumpfun.events import AnyEvent
@@ -472,12 +474,12 @@ def test_an_operator_outlives_a_forgotten_wallet() -> None:
 def test_decay_measures_what_is_left_after_each_delay() -> None:
     events: list[AnyEvent] = []
     for i in range(5):
-        begin, mint = 1 + 4000.0 * i, f"c{i}"
+        begin, mint, stock = 1 + 4000.0 * i, f"c{i}", {"real_token": 10**15}
         events += [
-            trade(begin, "w", 0.5, 1000, mint=mint, **price(1e-7)),
-            trade(begin + 15, "x", 0.5, 1000, mint=mint, **price(2e-7)),
-            trade(begin + 100, "x", 0.5, 1000, mint=mint, **price(4e-7)),
-            trade(begin + 1801, "x", 0.5, 1000, mint=mint, **price(9e-7)),
+            trade(begin, "w", 0.5, 1000, mint=mint, **price(1e-7), **stock),
+            trade(begin + 15, "x", 0.5, 1000, mint=mint, **price(2e-7), **stock),
+            trade(begin + 100, "x", 0.5, 1000, mint=mint, **price(4e-7), **stock),
+            trade(begin + 1801, "x", 0.5, 1000, mint=mint, **price(9e-7), **stock),
         ]
     intelligence = Intelligence()
     intelligence.track("w")
@@ -488,12 +490,71 @@ def test_decay_measures_what_is_left_after_each_delay() -> None:
     assert curve is not None
     two = math.log(2)
     # At 15 s exactly the price is already doubled; after 100 s nothing is left; what comes after 1800 s is too late.
+    # From 1 s to 15 s half of it goes.
     assert [left / 5 for left in curve.left] == pytest.approx([2 * two, 2 * two, two, two, two, 0, 0, 0])
     classes = intelligence.classes("w")
-    assert classes["optimal_follow_delay_s"] == 0.0
+    assert classes["optimal_follow_delay_s"] == 1.0
     assert classes["alpha_half_life_s"] == pytest.approx(15.0)
     assert intelligence.decay.state.coins == {}
     assert math.isnan(fed(*events, until=25_000).classes("w")["alpha_half_life_s"])
+
+
+def follow(*then: tuple[float, float], until: float = 25_000) -> tuple[dict[str, float], list[float]]:
+    """Five entries at a price of 1e-7, the prices that come so many seconds later, and what followers kept."""
+    intelligence = Intelligence()
+    intelligence.track("w")
+    clock = case.Clockwork(intelligence)
+    for i in range(5):
+        begin, mint, stock = 1 + 4000.0 * i, f"c{i}", {"real_token": 10**15, "real_sol": 10 * NS_PER_S}
+        clock.feed(trade(begin, "w", 0.5, 1000, mint=mint, **price(1e-7), **stock))
+        for later, level in then:
+            clock.feed(trade(begin + later, "x", 0.5, 1000, mint=mint, **price(level), **stock))
+    clock.feed(create(until, "the end"))
+    curve = intelligence.decay.curve(number(intelligence, "w"))
+    return intelligence.classes("w"), [kept / curve.entries for kept in curve.kept] if curve else []
+
+
+def test_the_best_delay_is_the_one_at_which_followers_kept_most() -> None:
+    crowd = (0.5, 2e-7), (40, 1e-7), (90, 4e-7), (200, 1.5e-7)
+    classes, kept = follow(*crowd)
+    assert classes["optimal_follow_delay_s"] == 60.0, "bought in the dip, at 1e-7, and sold at 1.5e-7"
+    assert kept[4] == max(kept)
+    assert 0.40 < kept[4] < 0.5 * (1 - 0.025), "less than the price rose: fees, network and the own effect on prices"
+    assert kept[0] == kept[1] < -0.25, "those who jumped in at 2e-7, whatever the peak of 4e-7 promised"
+    assert kept[6] == pytest.approx(-0.0282, abs=2e-3), "nothing moved from 300 s on: only costs"
+
+
+def test_where_followers_kept_nothing_there_is_no_best_delay() -> None:
+    classes, kept = follow((10, 0.9e-7), (400, 4e-7), (1700, 0.8e-7))
+    assert max(kept) < 0
+    assert math.isnan(classes["optimal_follow_delay_s"])
+    assert not math.isnan(classes["alpha_half_life_s"]), "there was a rise, but who sells the top?"
+
+
+def test_a_follower_who_came_after_the_curve_was_sold_out_paid_and_kept_nothing() -> None:
+    intelligence = Intelligence()
+    intelligence.track("w")
+    clock = case.Clockwork(intelligence)
+    for i in range(5):
+        begin, mint = 1 + 4000.0 * i, f"c{i}"
+        clock.feed(trade(begin, "w", 0.5, 1000, mint=mint, **price(1e-7), real_token=10**15))
+        clock.feed(trade(begin + 20, "x", 0.5, 1000, mint=mint, **price(3e-7), real_token=0))
+    clock.feed(create(25_000, "the end"))
+    curve = intelligence.decay.curve(number(intelligence, "w"))
+    assert curve is not None
+    assert [round(kept / 5, 1) for kept in curve.kept] == [1.9, 1.9, 1.9, 0, 0, 0, 0, 0]
+
+
+def test_nothing_is_known_of_an_entry_before_its_half_hour_is_over() -> None:
+    before, _ = follow((100, 3e-7), until=1 + 4 * 4000 + 1800)
+    assert math.isnan(before["optimal_follow_delay_s"]), "the fifth entry is not resolved"
+    after, _ = follow((100, 3e-7), until=1 + 4 * 4000 + 1800 + 3600 + 3600)
+    assert after["optimal_follow_delay_s"] == 1.0
+
+
+def test_a_delay_of_nothing_cannot_be_followed() -> None:
+    with pytest.raises(RecipeError, match="must rise from 1 or more"):
+        DecaySettings.parse({"delays_s": [0, 5]}, "settings.toml")
 
 
 def test_decay_waits_for_enough_entries() -> None:

@@ -1,13 +1,20 @@
 """How fast the worth of following a wallet fades: by eight delays, the best one and the half-life.
 
-For an entry of a followed wallet at time t, a follower that comes d seconds later buys at the price in force at t +
-d. What is left to it is ``ln(highest price in [t + d, t + horizon_s] / price at t + d)``, at least 0. The delays d
-are `delays_s`; each wallet's mean over its entries is its decay curve. The price is that of the curve; a coin that
-left it keeps its last one.
+For an entry of a followed wallet at time t, a follower that comes d seconds later buys at the reserves in force at t +
+d. The delays d are `delays_s`, of which the first is no shorter than an order takes. Two things are measured:
+
+- what is **left** to it, ``ln(highest price in [t + d, t + horizon_s] / price at t + d)``, at least 0: a rise that
+  nobody sells the top of, before costs. Its mean over the entries is the wallet's decay curve;
+- what it **keeps**, ``received / paid - 1``: a buy of `size_sol`, sold as a whole at the reserves in force at ``t +
+  horizon_s``, after both trades' own effect on the price, the curve's fees and the network's (the trade of the
+  outcomes). Where no buy is possible any more nothing is paid, and nothing kept.
+
+Prices are those of the curve; a coin that left it is sold at its last reserves, near which its pool opens.
 
 Computed once in `every_s` for the wallets with a newly resolved entry, from `min_entries` of them on:
 
-- best follow delay: the delay with the most left, the shortest one of equals; NaN where nothing is left at any;
+- best follow delay: the delay at which most is kept on average, the shortest one of equals; NaN where nothing is kept
+  at any: then the wallet is not to be followed like this at all;
 - half-life: the delay at which half of what is left at the first delay remains, linear between the delays; the last
   delay where that is not reached (then it is that or longer), NaN where nothing is left even at the first.
 
@@ -34,7 +41,10 @@ from alphaloop.markets.pumpfun.books.peaks_since import Peaks
 from alphaloop.markets.pumpfun.books.roster import Step
 from alphaloop.markets.pumpfun.books.stateful import StatefulBook
 from alphaloop.markets.pumpfun.books.wallets import WalletBook
-from alphaloop.markets.pumpfun.events import AnyEvent, Trade
+from alphaloop.markets.pumpfun.curve.quotes import QuoteError, buy_exact_in, sale_proceeds
+from alphaloop.markets.pumpfun.curve.reserves import Reserves
+from alphaloop.markets.pumpfun.events import LAMPORTS_PER_SOL, AnyEvent, Trade
+from alphaloop.markets.pumpfun.outcomes.settings import OutcomeSettings
 
 NEVER_NS: Final = 2**62
 
@@ -44,7 +54,7 @@ class DecaySettings(Settings):
 
     every_s: int = Field(default=3600, ge=1, description="seconds between two rounds")
     delays_s: tuple[int, ...] = Field(
-        default=(0, 5, 15, 30, 60, 120, 300, 600), min_length=2, description="seconds after the entry, rising"
+        default=(1, 5, 15, 30, 60, 120, 300, 600), min_length=2, description="seconds after the entry, rising from 1"
     )
     horizon_s: int = Field(default=1800, ge=1, description="seconds after the entry within which the price is followed")
     min_entries: int = Field(default=5, ge=1, description="resolved entries from which a wallet has a decay")
@@ -53,17 +63,28 @@ class DecaySettings(Settings):
 
     @model_validator(mode="after")
     def _rising(self) -> Self:
-        if not all(a < b for a, b in pairwise((-1, *self.delays_s, self.horizon_s))):
-            raise ValueError(f"delays_s must rise from 0 or more and end before horizon_s, got {self.delays_s}")
+        if not all(a < b for a, b in pairwise((0, *self.delays_s, self.horizon_s))):
+            raise ValueError(
+                f"delays_s must rise from 1 or more, for nobody follows at once, and end before horizon_s, got "
+                f"{self.delays_s}"
+            )
         return self
 
 
+class Bought(msgspec.Struct, array_like=True, gc=False, frozen=True):
+    """A follower's buy after a delay: the price then, base units, and lamports paid; 0 of both where it had no buy."""
+
+    price: float
+    tokens: int = 0
+    paid: int = 0
+
+
 class Watch(msgspec.Struct, array_like=True, gc=False):
-    """An entry of a followed wallet, and the prices at the delays that are over."""
+    """An entry of a followed wallet, and a follower's buys at the delays that are over."""
 
     number: int
     entered_ns: int
-    prices: list[float]
+    buys: list[Bought]
 
 
 class Watched(msgspec.Struct, array_like=True, gc=False):
@@ -71,8 +92,8 @@ class Watched(msgspec.Struct, array_like=True, gc=False):
 
     Attributes
     ----------
-    price : float
-        The price in force.
+    reserves : Reserves
+        Of the curve, as they are in force.
     ends_ns : list of int
         For each delay, and last for the horizon, when it ends for the first entry for which it is not over; `NEVER_NS`
         where it is over for all.
@@ -84,7 +105,7 @@ class Watched(msgspec.Struct, array_like=True, gc=False):
         Oldest first.
     """
 
-    price: float
+    reserves: Reserves
     ends_ns: list[int]
     waiting: list[int]
     next_ns: int = NEVER_NS
@@ -93,10 +114,11 @@ class Watched(msgspec.Struct, array_like=True, gc=False):
 
 
 class Curve(msgspec.Struct, array_like=True, gc=False):
-    """A wallet's resolved entries, the sum of what was left at each delay, and what the last round made of them."""
+    """A wallet's resolved entries, the sums of what was left and kept at each delay, and what was made of them."""
 
     entries: int
     left: list[float]
+    kept: list[float]
     best_delay_s: float = math.nan
     half_life_s: float = math.nan
 
@@ -123,9 +145,13 @@ class DecayBook(StatefulBook[DecayState]):
         alpha: AlphaBook,
         discovery: DiscoveryBook,
         settings: DecaySettings | None = None,
+        terms: OutcomeSettings | None = None,
     ) -> None:
         super().__init__()
         self.settings = settings or DecaySettings()
+        self.terms = terms or OutcomeSettings()
+        self._size = round(self.terms.size_sol * LAMPORTS_PER_SOL)
+        self._network = round(self.terms.network_sol * LAMPORTS_PER_SOL)
         self.state.agenda = Agenda(self.settings.every_s)
         self._wallets, self._alpha, self._discovery = wallets, alpha, discovery
         self._delays_ns = [delay * NS_PER_S for delay in self.settings.delays_s]
@@ -159,21 +185,21 @@ class DecayBook(StatefulBook[DecayState]):
         if watched is not None:
             if step.known_ns > watched.next_ns:
                 self._advance(watched, step.known_ns)
-            watched.price = step.coin.price
+            watched.reserves = _reserves(event)
             if watched.open:
                 watched.peaks.push(step.known_ns, step.coin.price)
         if step.entry and self._followed(step):
-            self._open(step, watched)
+            self._open(step, event, watched)
 
     def _followed(self, step: Step) -> bool:
         wallet = step.wallet
         return self._alpha.alpha(wallet.number) >= self._follow_alpha or self._discovery.is_tracked(wallet.address)
 
-    def _open(self, step: Step, watched: Watched | None) -> None:
+    def _open(self, step: Step, event: Trade, watched: Watched | None) -> None:
         now, price = step.known_ns, step.coin.price
         if watched is None:
             size = len(self._dues_ns)
-            watched = self.state.coins[step.coin.mint] = Watched(price, [NEVER_NS] * size, [0] * size)
+            watched = self.state.coins[step.coin.mint] = Watched(_reserves(event), [NEVER_NS] * size, [0] * size)
             self.state.agenda.add(step.coin.mint, now + self._dues_ns[-1] + 1)
         if not watched.open:
             watched.peaks = Peaks([now], [price])
@@ -183,7 +209,7 @@ class DecayBook(StatefulBook[DecayState]):
             watched.next_ns = min(watched.ends_ns)
 
     def _advance(self, watched: Watched, now_ns: int) -> None:
-        """Note the price in force at each delay that ended before `now_ns`, and resolve what is over."""
+        """Buy at what is in force at each delay that ended before `now_ns`, and resolve what is over."""
         ends_ns = watched.ends_ns
         for which, end_ns in enumerate(ends_ns):
             if now_ns > end_ns:
@@ -199,22 +225,34 @@ class DecayBook(StatefulBook[DecayState]):
         horizon, end_ns = which == len(self._delays_ns), watched.ends_ns[which]
         while now_ns > end_ns:
             if horizon:
-                self._resolve(open_[at], watched.peaks)
+                self._resolve(open_[at], watched)
             else:
-                open_[at].prices.append(watched.price)
+                open_[at].buys.append(self._bought(watched.reserves))
             at += 1
             end_ns = open_[at].entered_ns + due_ns if at < len(open_) else NEVER_NS
         watched.waiting[which], watched.ends_ns[which] = at, end_ns
 
-    def _resolve(self, watch: Watch, peaks: Peaks) -> None:
-        curve = self.state.curves.get(watch.number)
+    def _bought(self, reserves: Reserves) -> Bought:
+        price = reserves.price
+        try:
+            quote = buy_exact_in(reserves, self._size, self.terms.fees)
+        except QuoteError:
+            return Bought(price)
+        return Bought(price, quote.token_amount, quote.total + self._network)
+
+    def _resolve(self, watch: Watch, watched: Watched) -> None:
+        curve, reserves, peaks = self.state.curves.get(watch.number), watched.reserves, watched.peaks
         if curve is None:
-            curve = self.state.curves[watch.number] = Curve(0, [0.0] * len(self._delays_ns))
+            size = len(self._delays_ns)
+            curve = self.state.curves[watch.number] = Curve(0, [0.0] * size, [0.0] * size)
         curve.entries += 1
-        for index, (delay, price) in enumerate(zip(self._delays_ns, watch.prices, strict=True)):
+        for index, (delay, buy) in enumerate(zip(self._delays_ns, watch.buys, strict=True)):
             top = peaks.since(watch.entered_ns + delay)
-            if top > price > 0:
-                curve.left[index] += math.log(top / price)
+            if top > buy.price > 0:
+                curve.left[index] += math.log(top / buy.price)
+            if buy.paid:
+                received = sale_proceeds(reserves.virtual_token, reserves.virtual_sol, buy.tokens, self.terms.fees)
+                curve.kept[index] += received / buy.paid - 1.0
         self.state.changed[watch.number] = None
 
     def run(self, now_ns: int) -> None:
@@ -238,8 +276,8 @@ class DecayBook(StatefulBook[DecayState]):
                 self.state.fresh.append(number)
 
     def _summary(self, curve: Curve) -> tuple[float, float]:
-        delays, left = self.settings.delays_s, curve.left
-        best = float(delays[left.index(max(left))]) if max(left) > 0 else math.nan
+        delays, left, kept = self.settings.delays_s, curve.left, curve.kept
+        best = float(delays[kept.index(max(kept))]) if max(kept) > 0 else math.nan
         if left[0] <= 0:
             return best, math.nan
         half = 0.5 * left[0]
@@ -248,3 +286,7 @@ class DecayBook(StatefulBook[DecayState]):
                 part = (left[index - 1] - half) / (left[index - 1] - left[index])
                 return best, delays[index - 1] + part * (delays[index] - delays[index - 1])
         return best, float(delays[-1])
+
+
+def _reserves(event: Trade) -> Reserves:
+    return Reserves(event.virtual_token, event.virtual_sol, event.real_token, event.real_sol)

@@ -37,6 +37,7 @@ from alphaloop.markets.pumpfun.books.graph import GraphBook, GraphSettings
 from alphaloop.markets.pumpfun.books.operators import OperatorBook, OperatorSettings
 from alphaloop.markets.pumpfun.books.roster import WalletSettings
 from alphaloop.markets.pumpfun.books.wallets import WalletBook
+from alphaloop.markets.pumpfun.outcomes.settings import OutcomeSettings
 
 POINT_IN_TIME: Final = ("alpha_score", "wallet_graduation_rate", "wallet_avg_buy_rank", "wallet_trades_at")
 CLASSES: Final = ("is_bot", "is_copy_trader", "alpha_confidence", "optimal_follow_delay_s", "alpha_half_life_s")
@@ -100,9 +101,16 @@ class IntelligenceSettings(Settings):
 
 
 class Intelligence:
-    """Wallets, creators and relations; see the module."""
+    """Wallets, creators and relations; see the module.
 
-    def __init__(self, settings: IntelligenceSettings | None = None) -> None:
+    Parameters
+    ----------
+    settings : IntelligenceSettings, optional
+    outcomes : OutcomeSettings, optional
+        The trade of a follower, by which the best delay is found.
+    """
+
+    def __init__(self, settings: IntelligenceSettings | None = None, outcomes: OutcomeSettings | None = None) -> None:
         self.settings = settings or IntelligenceSettings()
         self.wallets = WalletBook(self.settings.wallets)
         self.bots = BotBook(self.wallets, self.settings.bots)
@@ -113,7 +121,7 @@ class Intelligence:
         self.clusters = ClusterBook(self.wallets, self.alpha, self.graph, self.settings.clusters)
         self.copying = CopyBook(self.wallets, self.graph, self.settings.copying)
         self.operators = OperatorBook(self.wallets, self.settings.operators)
-        self.decay = DecayBook(self.wallets, self.alpha, self.discovery, self.settings.decay)
+        self.decay = DecayBook(self.wallets, self.alpha, self.discovery, self.settings.decay, outcomes)
 
     @property
     def books(self) -> tuple[Book, ...]:

@@ -168,7 +168,7 @@ class Dossiers:
                 "wallet": wallet.address,
                 "known_ns": now_ns,
                 "delays_s": list(book.settings.delays_s),
-                "returns": [left / curve.entries for left in curve.left],
+                "returns": [kept / curve.entries for kept in curve.kept],
                 "best_delay_s": _known(curve.best_delay_s),
                 "half_life_s": _known(curve.half_life_s),
             }

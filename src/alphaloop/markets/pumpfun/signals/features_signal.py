@@ -69,10 +69,15 @@ SIGNAL_FAMILIES: Final[dict[str, tuple[Line, ...]]] = {
         (
             "optimal_follow_delay_s",
             "s",
-            "decay book: delay after which most was left to followers",
-            "too few entries resolved",
+            "decay book: delay, 1 s or more, at which followers kept most: bought then, sold after half an hour, net",
+            "too few entries resolved, or followers kept nothing at any delay",
         ),
-        ("alpha_half_life_s", "s", "decay book: delay after which half of it is left", "too few entries resolved"),
+        (
+            "alpha_half_life_s",
+            "s",
+            "decay book: delay after which half of the rise is over that followers at 1 s had before them",
+            "too few entries resolved, or there was no rise",
+        ),
     ),
     "signal_event": (
         (
