@@ -32,14 +32,16 @@ class Scorer:
         The artifact's id, 64 hex digits.
     contract : Contract
         What the artifact promises.
+    session : Session
+        The opened graph, for whoever feeds it otherwise; see `RowScorer`.
     """
 
     def __init__(self, identity: str, contract: Contract, onnx_bytes: bytes, source: str) -> None:
         self.id = identity
         self.contract = contract
-        self._session = _session(onnx_bytes, source)
-        _check_graph(self._session, contract, source)
-        self._run = self._session.run
+        self.session = _session(onnx_bytes, source)
+        _check_graph(self.session, contract, source)
+        self._run = self.session.run
         self._outputs = [OUTPUT]
         self._width = len(contract.features)
 
@@ -86,14 +88,24 @@ class Scorer:
         ModelCompatibilityError
             If `X` has another type or width.
         """
-        if X.dtype != np.float32 or X.ndim != 2 or X.shape[1] != self._width:
-            raise self._wrong_rows(X)
+        self.require_rows(X)
         if not X.flags.c_contiguous:
             X = np.ascontiguousarray(X)
         if not len(X):
             return np.empty((0, len(self.contract.classes)), np.float32)
         probabilities: NDArray[np.float32] = self._run(self._outputs, {INPUT: X})[0]
         return probabilities
+
+    def require_rows(self, X: NDArray[Any]) -> None:
+        """Check that `X` can be rows of the graph's input.
+
+        Raises
+        ------
+        ModelCompatibilityError
+            If it has another type or width.
+        """
+        if X.dtype != np.float32 or X.ndim != 2 or X.shape[1] != self._width:
+            raise self._wrong_rows(X)
 
     def require(self, feature_names: Sequence[str], feature_set_hash: str) -> None:
         """Check that the features a caller computes are those the model was trained on.

@@ -16,11 +16,31 @@ class Node(Protocol):
     shape: list[int | str | None]
 
 
+class Binding(Protocol):
+    """What is used of onnxruntime's binding of names to memory."""
+
+    def bind_input(self, name: str, device: str, number: int, kind: Any, shape: tuple[int, ...], address: int) -> None:
+        """Read an input from there."""
+        ...
+
+    def bind_output(self, name: str, device: str, number: int, kind: Any, shape: tuple[int, ...], address: int) -> None:
+        """Write an output to there."""
+        ...
+
+
 class Session(Protocol):
     """What is used of onnxruntime's session, which is untyped."""
 
     def run(self, outputs: list[str], inputs: dict[str, Any]) -> list[Any]:
         """Compute the named outputs."""
+        ...
+
+    def io_binding(self) -> Binding:
+        """Make a binding without any names."""
+        ...
+
+    def run_with_iobinding(self, binding: Binding) -> None:
+        """Compute the bound outputs from the bound inputs."""
         ...
 
     def get_inputs(self) -> list[Node]:
