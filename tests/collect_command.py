@@ -33,6 +33,11 @@ def endpoint_file(path: Path, *endpoints: Mapping[str, Any]) -> Path:
     return path
 
 
+def has(line: Mapping[str, Any], values: Mapping[str, Any]) -> bool:
+    """Whether a line of the log has these values."""
+    return all(name in line and line[name] == value for name, value in values.items())
+
+
 class Collector:
     """One life of the process; its log is read while it is written.
 
@@ -75,14 +80,16 @@ class Collector:
         )
         return cls(process)
 
-    def events(self, event: str, **values: Any) -> list[dict[str, Any]]:
-        """What it logged of one kind so far."""
-        return [line for line in self.log if line["event"] == event and values.items() <= line.items()]
+    def events(self, event: str, after: int = 0, **values: Any) -> list[dict[str, Any]]:
+        """What it logged of one kind so far, the first `after` lines of the log left out."""
+        return [line for line in self.log[after:] if line["event"] == event and has(line, values)]
 
-    async def until(self, event: str, *, count: int = 1, timeout_s: float = 120.0, **values: Any) -> dict[str, Any]:
+    async def until(
+        self, event: str, *, count: int = 1, after: int = 0, timeout_s: float = 120.0, **values: Any
+    ) -> dict[str, Any]:
         """Wait until it has logged an event so many times, and give the last of them."""
         limit = time.monotonic() + timeout_s
-        while len(found := self.events(event, **values)) < count:
+        while len(found := self.events(event, after, **values)) < count:
             left = limit - time.monotonic()
             assert left > 0, f"no {event} {values or ''} in {timeout_s:g} s; it said:\n{self.text[-3000:]}"
             assert not self._reading.done(), f"it ended; it said:\n{self.text[-3000:]}"
