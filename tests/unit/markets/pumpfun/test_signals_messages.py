@@ -7,12 +7,12 @@ import json
 import numpy as np
 import pytest
 
-from alphaloop.core.errors import DataError
 from alphaloop.markets.pumpfun.signals.messages import (
     TYPES,
     AntiSignalMessage,
     Regime,
     SignalMessage,
+    UnreadableError,
     decode,
     encode,
     envelope,
@@ -79,19 +79,24 @@ def test_every_type_has_a_name_of_its_own() -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "said"),
+    ("body", "fault", "said"),
     [
-        (b"\xff\x00", "not readable"),
-        (b'{"type":"regime"}', "not readable"),
-        (b'{"type":"regime","v":2,"data":{}}', "has version 2, this reader knows 1"),
-        (b'{"type":"weather","v":1,"data":{}}', "unknown type 'weather'"),
-        (b'{"type":"regime","v":1,"data":{"tokenMint":""}}', "'regime' is damaged"),
-        (b'{"type":"signal","v":1,"data":[]}', "'signal' is damaged"),
+        (b"\xff\x00", "malformed", "not readable"),
+        (b'{"type":"\xff","v":1,"data":{}}', "malformed", "not readable"),
+        (b'{"type":"regime"}', "malformed", "not readable"),
+        (b'{"type":"regime","v":1,"data":' + b"[" * 100_000, "malformed", "not readable"),
+        (b'{"type":"regime","v":2,"data":{}}', "unknown_version", "has version 2, this reader knows 1"),
+        (b'{"type":"weather","v":1,"data":{}}', "unknown_type", "unknown type 'weather'"),
+        (b'{"type":"regime","v":1,"data":{"tokenMint":""}}', "malformed", "'regime' is damaged"),
+        (b'{"type":"regime","v":1,"data":{"tokenMint":"\xff"}}', "malformed", "'regime' is damaged"),
+        (b'{"type":"signal","v":1,"data":[]}', "malformed", "'signal' is damaged"),
     ],
+    ids=range(9),
 )
-def test_strange_messages_are_refused(body: bytes, said: str) -> None:
-    with pytest.raises(DataError, match=said):
+def test_strange_messages_are_refused(body: bytes, fault: str, said: str) -> None:
+    with pytest.raises(UnreadableError, match=said) as info:
         decode(body)
+    assert info.value.fault == fault
 
 
 def test_missing_is_null_and_never_a_number() -> None:

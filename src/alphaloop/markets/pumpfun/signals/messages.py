@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 import msgspec
 import numpy as np
@@ -17,16 +17,42 @@ from numpy.typing import NDArray
 
 from alphaloop.core.errors import DataError
 from alphaloop.markets.pumpfun.signals.coin import CoinState
+from alphaloop.markets.pumpfun.signals.states import (
+    Crowding,
+    Graduation,
+    Heartbeat,
+    Message,
+    Number,
+    Regime,
+    TokenState,
+)
+
+__all__ = [
+    "TYPES",
+    "VERSION",
+    "AntiSignalMessage",
+    "AnyMessage",
+    "Crowding",
+    "Fault",
+    "GenesisMessage",
+    "Graduation",
+    "Heartbeat",
+    "Message",
+    "Number",
+    "Regime",
+    "Scorable",
+    "SignalMessage",
+    "TokenState",
+    "UnreadableError",
+    "decode",
+    "encode",
+    "envelope",
+    "number",
+    "numbers",
+]
 
 VERSION: Final = 1
-Number: TypeAlias = float | None
-
-
-class Message(msgspec.Struct, frozen=True, gc=False, kw_only=True, rename="camel"):
-    """What all messages share: the token they speak of and when it was known."""
-
-    token_mint: str
-    known_ns: int
+Fault: TypeAlias = Literal["malformed", "unknown_type", "unknown_version"]
 
 
 class Scorable(Message, frozen=True, gc=False, kw_only=True, rename="camel"):
@@ -55,7 +81,7 @@ class Scorable(Message, frozen=True, gc=False, kw_only=True, rename="camel"):
     feature_set: str
     feature_set_hash: str
     features: list[Number]
-    scores: dict[str, float] = {}
+    scores: dict[str, float] = msgspec.field(default_factory=dict)
     coin: CoinState | None = None
 
     @property
@@ -124,77 +150,6 @@ class AntiSignalMessage(Message, frozen=True, gc=False, kw_only=True, rename="ca
     severity: int
 
 
-class TokenState(Message, frozen=True, gc=False, kw_only=True, rename="camel"):
-    """Live state of a curve after its newest event; amounts are lamports and base units, `price` is SOL per token."""
-
-    last_trade_ns: int
-    created_ns: int
-    creator: str
-    price: float
-    peak_price: float
-    virtual_sol: int
-    virtual_token: int
-    real_sol: int
-    real_token: int
-    progress: Number
-    market_cap_sol: Number
-    complete: bool
-    mayhem: bool
-    trades: int
-    unique_buyers: int
-    buys_60s: int
-    sells_60s: int
-    buys_300s: int
-    sells_300s: int
-    sol_net_60s: float
-    coin: CoinState | None = None
-
-
-class Graduation(Message, frozen=True, gc=False, kw_only=True, rename="camel"):
-    """A curve is sold out, having raised `raised_sol`; `symbol` is empty where the token is older than a day."""
-
-    event_ns: int
-    symbol: str
-    creator: str
-    raised_sol: Number
-
-
-class Regime(Message, frozen=True, gc=False, kw_only=True, rename="camel"):
-    """State of the market; `token_mint` is empty."""
-
-    code: int
-    name: str
-    confidence: Number = None
-
-
-class Crowding(Message, frozen=True, gc=False, kw_only=True, rename="camel"):
-    """How much of a curve's SOL tracked wallets hold."""
-
-    ratio: Number
-    penalty: Number
-
-
-class Heartbeat(Message, frozen=True, gc=False, kw_only=True, rename="camel"):
-    """The collector lives; `token_mint` is empty.
-
-    Attributes
-    ----------
-    known_ns : int
-        Everything that follows from what was known up to then is published.
-    pending : int
-        Transactions and events that came and are not worked off.
-    last_event_age_s : float or None
-        Since the newest event that the books have; None if there never was one.
-    listening : bool
-        Whether every stream from the chain is joined. If not, silence says nothing about the market.
-    """
-
-    token_mint: str = ""
-    pending: int
-    last_event_age_s: Number = None
-    listening: bool
-
-
 AnyMessage: TypeAlias = (
     SignalMessage | GenesisMessage | AntiSignalMessage | TokenState | Graduation | Regime | Crowding | Heartbeat
 )
@@ -210,6 +165,19 @@ TYPES: Final[dict[str, type[Message]]] = {
 }
 
 
+class UnreadableError(DataError):
+    """What came is no message that this release knows.
+
+    Attributes
+    ----------
+    fault : {"malformed", "unknown_type", "unknown_version"}
+    """
+
+    def __init__(self, fault: Fault, sentence: str) -> None:
+        super().__init__(sentence)
+        self.fault: Fault = fault
+
+
 class _Envelope(msgspec.Struct, frozen=True):
     type: str
     v: int
@@ -220,6 +188,9 @@ _NAMES: Final = {kind: name for name, kind in TYPES.items()}
 _HEADS: Final = {kind: f'{{"type":"{name}","v":{VERSION},"data":'.encode() for name, kind in TYPES.items()}
 _encoder: Final = msgspec.json.Encoder()
 _envelopes: Final = msgspec.json.Decoder(_Envelope)
+_decoders: Final = {name: msgspec.json.Decoder(kind) for name, kind in TYPES.items()}
+# Text that is no UTF-8 has an error of its own; what is nested without end has another.
+_FAULTS: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
 
 def encode(message: Message) -> bytes:
@@ -237,26 +208,30 @@ def decode(body: bytes) -> Any:
 
     Raises
     ------
-    DataError
+    UnreadableError
         If it is no message, of an unknown type, or of another version than this reader's.
     """
     try:
         envelope = _envelopes.decode(body)
-    except msgspec.MsgspecError as error:
-        raise DataError(
-            f"message is not readable: {error}; got {bytes(body[:60])!r}, check who publishes here"
+    except _FAULTS as error:
+        raise UnreadableError(
+            "malformed", f"message is not readable: {error}; got {bytes(body[:60])!r}, check who publishes here"
         ) from None
     if envelope.v != VERSION:
-        raise DataError(
+        raise UnreadableError(
+            "unknown_version",
             f"message of type {envelope.type!r} has version {envelope.v}, this reader knows {VERSION}; "
-            "run the same version of alphaloop on both sides"
+            "run the same version of alphaloop on both sides",
         )
-    if envelope.type not in TYPES:
-        raise DataError(f"message has unknown type {envelope.type!r}; known are: {', '.join(TYPES)}")
+    decoder = _decoders.get(envelope.type)
+    if decoder is None:
+        raise UnreadableError(
+            "unknown_type", f"message has unknown type {envelope.type!r}; known are: {', '.join(TYPES)}"
+        )
     try:
-        return msgspec.json.decode(envelope.data, type=TYPES[envelope.type])
-    except msgspec.MsgspecError as error:
-        raise DataError(f"message of type {envelope.type!r} is damaged: {error}; drop it") from None
+        return decoder.decode(envelope.data)
+    except _FAULTS as error:
+        raise UnreadableError("malformed", f"message of type {envelope.type!r} is damaged: {error}; drop it") from None
 
 
 def number(value: float) -> Number:
