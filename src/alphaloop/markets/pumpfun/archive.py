@@ -32,12 +32,12 @@ from pydantic import Field
 
 from alphaloop.core.addresses import redacted, scrubbed
 from alphaloop.core.clock import NS_PER_DAY, Clock, SystemClock, iso
-from alphaloop.core.errors import AwayError, DataError, InputError, StateError
-from alphaloop.core.extras import require
+from alphaloop.core.errors import AwayError, DataError, StateError
 from alphaloop.core.files import atomic_path
 from alphaloop.core.hashing import hash_file
 from alphaloop.core.settings import Settings
 from alphaloop.markets.pumpfun.schema import TRADES
+from alphaloop.markets.pumpfun.storage import open_storage
 from alphaloop.stores.records import Kind, Records, Row
 
 log = structlog.get_logger("alphaloop.pumpfun.archive")
@@ -57,7 +57,7 @@ ORDER = ("known_ns", "signature", "log_index")
 class ArchiveSettings(Settings):
     """What moves, and where to."""
 
-    url: str = Field(default="archive", description="folder, or s3://, gs://, ... as fsspec knows them")
+    url: str = Field(default="archive", description="folder, s3://BUCKET/PREFIX, or gs://, ... as fsspec has drivers")
     keep_days: int = Field(default=60, ge=1, description="trades younger than this stay in the database")
     page_rows: int = Field(default=50_000, ge=1, description="trades in memory at once; one row group of the file")
 
@@ -90,7 +90,7 @@ class Archive:
     Raises
     ------
     InputError
-        If the place cannot be opened or its driver is not installed.
+        If its URL cannot be understood or its driver is not installed.
     """
 
     def __init__(self, records: Records, settings: ArchiveSettings, clock: Clock | None = None) -> None:
@@ -98,7 +98,7 @@ class Archive:
         self._settings = settings
         self._clock = clock or SystemClock()
         self._place = redacted(settings.url)
-        self._files, self._root = _file_system(settings.url)
+        self._files, self._root = open_storage(settings.url)
 
     def move_old(self) -> list[Part]:
         """Move every day that is old enough, oldest first, and list the files that were made.
@@ -132,6 +132,8 @@ class Archive:
         ------
         DataError
             If a file of the archive is missing or not what it was.
+        AwayError
+            If object storage does not answer.
         """
         day_ns = first_ns // NS_PER_DAY * NS_PER_DAY
         while day_ns < last_ns and (day_ns := self._next_day(day_ns, last_ns)) < last_ns:
@@ -257,26 +259,19 @@ class Archive:
                 for batch in file.iter_batches(self._settings.page_rows):
                     yield from (row for row in batch.to_pylist() if begin_ns <= row["known_ns"] < end_ns)
         except (OSError, pa.ArrowException) as error:
+            reason = scrubbed(str(error), self._settings.url)
+            if isinstance(error, OSError) and not isinstance(error, FileNotFoundError) and not self._is_local:
+                raise AwayError(
+                    f"{self._place}/{part.path}: cannot be read now ({reason}); try again later, and look at the "
+                    "storage if it stays so"
+                ) from None
             raise DataError(
-                f"{self._place}/{part.path}: cannot be read ({error}); bring back the file that archives lists"
+                f"{self._place}/{part.path}: cannot be read ({reason}); bring back the file that archives lists"
             ) from None
 
 
 class _MovedError(Exception):
     """Trades went from the database to a file while they were being read."""
-
-
-def _file_system(url: str) -> tuple[Any, str]:
-    require("scale", "fsspec")
-    import fsspec
-
-    try:
-        files, root = fsspec.core.url_to_fs(url)
-    except (ImportError, ValueError) as error:
-        raise InputError(
-            f"{redacted(url)}: the archive cannot be opened ({error}); give a folder, or install the driver of its kind"
-        ) from None
-    return files, root.rstrip("/")
 
 
 def _on(begin_ns: int, end_ns: int) -> dict[str, Any]:

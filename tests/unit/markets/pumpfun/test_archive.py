@@ -258,7 +258,7 @@ def test_files_that_were_tampered_with_are_noticed(small: Records, tmp_path: Pat
         everything(moving)
 
 
-@pytest.mark.parametrize("url", ["nowhere://user:secret@bucket", "s3://bucket"])
+@pytest.mark.parametrize("url", ["nowhere://user:secret@bucket", "gs://bucket"])
 def test_places_that_cannot_be_opened(small: Records, url: str) -> None:
     with pytest.raises(InputError, match="give a folder, or install the driver") as info:
         archive(small, url)
