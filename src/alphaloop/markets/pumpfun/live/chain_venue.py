@@ -1,8 +1,6 @@
 """The venue of real money: orders as transactions on the chain, by block engine and by node.
 
-The roads out, by setting: the block engine (a bundle of one, which lands whole or not at all and costs nothing if it
-does not), a node where no region took the bundle, or both. The same bytes go by every road, so that however many
-carry them they land once.
+The same bytes may go out any number of times, by any road: they land once.
 """
 
 from __future__ import annotations
@@ -10,13 +8,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import structlog
 
 from alphaloop.core.clock import NS_PER_S, Clock
 from alphaloop.core.errors import AwayError
-from alphaloop.markets.pumpfun.live.block_engine import EngineRefusedError, Receipt
+from alphaloop.markets.pumpfun.live.answers import Landing
 from alphaloop.markets.pumpfun.live.coin_reader import read_context
 from alphaloop.markets.pumpfun.live.execution import ExecutionSettings
 from alphaloop.markets.pumpfun.live.facts import ChainFacts
@@ -24,10 +22,9 @@ from alphaloop.markets.pumpfun.live.fills import filled, read_movement
 from alphaloop.markets.pumpfun.live.making import Made, OrderMaker
 from alphaloop.markets.pumpfun.live.outbox import Outbox
 from alphaloop.markets.pumpfun.live.proof import Proof, Prover
-from alphaloop.markets.pumpfun.live.rpc import ChainRpc, Landing
+from alphaloop.markets.pumpfun.live.roads import Roads, Submitter
+from alphaloop.markets.pumpfun.live.rpc import ChainRpc
 from alphaloop.markets.pumpfun.transactions import addresses as at
-from alphaloop.markets.pumpfun.transactions.bundle import Bundle
-from alphaloop.markets.pumpfun.transactions.envelope import Envelope
 from alphaloop.markets.pumpfun.transactions.signer import Signer
 from alphaloop.trading.portfolio.records import Drafted, Filled, Order, Refused, Sent, Side, Unsent
 
@@ -37,14 +34,6 @@ PAGE: Final = 1_000
 MOST_PAGES: Final = 20
 CLOCK_SLACK_S: Final = 30
 """The chain's clock may be behind ours by so much."""
-
-
-class Submitter(Protocol):
-    """Who takes bundles."""
-
-    async def submit(self, bundle: Bundle) -> Receipt:
-        """Take a bundle, or raise `AwayError`."""
-        ...
 
 
 @dataclass
@@ -73,13 +62,18 @@ class ChainVenue:
     sleep: Callable[[float], Awaitable[Any]] = asyncio.sleep
     outbox: Outbox = field(init=False)
     prover: Prover = field(init=False)
-    counts: dict[str, int] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         self.wallet = str(self.signer.public)
         self.outbox = Outbox(self.settings.resend)
         self.prover = Prover(self.rpc, self.wallet, self.clock, self.settings.dead_margin, self._rolled_back)
+        self._roads = Roads(self.engine, self.rpc, self.settings)
         self._maker = OrderMaker(self.signer, self.facts, self.settings, self.outbox.is_used)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """What became of submissions, by road and answer."""
+        return self._roads.counts
 
     # -- making and submitting ----------------------------------------------------------------------------------------
 
@@ -101,38 +95,12 @@ class ChainVenue:
         if parcel is None:
             reason = "its bytes are gone, with the process that made them or thrown away"
             return Unsent(at_ns=self.clock.now_ns(), signature=signature, reason=reason)
-        envelope = parcel.envelope
-        roads = [] if self.engine is None else [self._by_engine(self.engine, envelope)]
-        if self.settings.use_rpc == "always" or not roads:
-            roads.append(self._by_rpc(envelope))
-        told = await asyncio.gather(*roads)
-        if self.settings.use_rpc == "fallback" and self.engine is not None and not told[0].via:
-            told.append(await self._by_rpc(envelope))
-        now_ns, via = self.clock.now_ns(), "+".join(one.via for one in told if one.via)
-        if not via:
-            return Unsent(at_ns=now_ns, signature=signature, reason="; ".join(one.reason for one in told))
+        handed = await self._roads.hand_over(parcel.envelope)
+        now_ns = self.clock.now_ns()
+        if not handed.via:
+            return Unsent(at_ns=now_ns, signature=signature, reason=handed.reason)
         self.outbox.sent(signature, now_ns)
-        return Sent(at_ns=now_ns, signature=signature, via=via)
-
-    async def _by_engine(self, engine: Submitter, envelope: Envelope) -> _Handed:
-        try:
-            receipt = await engine.submit(Bundle((envelope,)))
-        except EngineRefusedError as refused:
-            return self._handed(reason=str(refused), count=f"engine_{refused.refusal.meaning}")
-        except AwayError as away:
-            return self._handed(reason=str(away), count="engine_away")
-        return self._handed(via=receipt.region, count="engine_taken")
-
-    async def _by_rpc(self, envelope: Envelope) -> _Handed:
-        try:
-            await self.rpc.send(envelope.wire)
-        except AwayError as away:
-            return self._handed(reason=str(away), count="rpc_away")
-        return self._handed(via="rpc", count="rpc_taken")
-
-    def _handed(self, *, via: str = "", reason: str = "", count: str) -> _Handed:
-        self.counts[count] = self.counts.get(count, 0) + 1
-        return _Handed(via, reason)
+        return Sent(at_ns=now_ns, signature=signature, via=handed.via)
 
     # -- proving and reading -------------------------------------------------------------------------------------------
 
@@ -248,11 +216,3 @@ class ChainVenue:
         """Let the bytes of a landing that is gone go out again, as long as they may land."""
         self.outbox.lost(signature, self.clock.now_ns())
         self.rolled_back(signature)
-
-
-@dataclass(frozen=True)
-class _Handed:
-    """What one road said: by whom it was taken, or why not."""
-
-    via: str
-    reason: str

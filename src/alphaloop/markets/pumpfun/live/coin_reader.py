@@ -9,8 +9,9 @@ from solders.pubkey import Pubkey
 
 from alphaloop.core.errors import AwayError, DataError
 from alphaloop.markets.pumpfun.curve.accounts import read_curve
+from alphaloop.markets.pumpfun.live.answers import Account
 from alphaloop.markets.pumpfun.live.coin_context import curve_part, pool_part
-from alphaloop.markets.pumpfun.live.rpc import Account, ChainRpc
+from alphaloop.markets.pumpfun.live.rpc import ChainRpc
 from alphaloop.markets.pumpfun.transactions import addresses as at
 from alphaloop.markets.pumpfun.transactions.coins import KNOWN_BYTES, UnknownKindError
 from alphaloop.markets.pumpfun.transactions.pool_accounts import NoPoolError, pool_reads, read_pool_state

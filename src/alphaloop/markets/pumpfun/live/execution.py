@@ -144,9 +144,6 @@ class PaperSettings(Settings):
     balance: int = Field(default=10_000_000_000, ge=0, description="lamports that a new dry run begins with")
     latency_s: float = Field(default=0.9, ge=0, le=60, description="from submission to landing")
     jitter_s: float = Field(default=0.4, ge=0, le=60, description="added at most, drawn from the signature")
-    stale_s: float = Field(
-        default=120.0, gt=0, description="a market without news for this long is still traded at its last reserves"
-    )
 
 
 class ExecutionSettings(Settings):

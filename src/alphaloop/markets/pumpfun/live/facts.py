@@ -138,6 +138,12 @@ class ChainFacts:
         return found
 
     @property
+    def newest_lifetime(self) -> tuple[Lifetime | None, int]:
+        """The newest blockhash, however old, and when it was asked for."""
+        kept = self._kept.get("blockhash")
+        return (None, 0) if kept is None else (kept.value, kept.at_ns)
+
+    @property
     def known_tip_accounts(self) -> frozenset[str]:
         """Every account that may have been tipped."""
         kept = self._kept.get("tip_accounts")

@@ -28,8 +28,9 @@ import structlog
 
 from alphaloop.core.clock import Clock
 from alphaloop.core.errors import AwayError, DataError
-from alphaloop.markets.pumpfun.live.remedies import engine_remedy, parts_of
-from alphaloop.markets.pumpfun.live.rpc import ChainRpc, Status
+from alphaloop.markets.pumpfun.live.answers import Status
+from alphaloop.markets.pumpfun.live.remedies import engine_remedy, parts_of, reason_of
+from alphaloop.markets.pumpfun.live.rpc import ChainRpc
 from alphaloop.markets.pumpfun.transactions.failures import read_failure
 from alphaloop.trading.portfolio.records import Dead, Failed, Landed
 
@@ -179,7 +180,6 @@ def _failed(answer: Mapping[str, Any], signature: str, error: Any, wallet: str, 
         cost = int(meta["preBalances"][place]) - int(meta["postBalances"][place])
     except (KeyError, IndexError, TypeError, ValueError, DataError) as wrong:
         raise AwayError(f"getTransaction of {signature}: the answer is of no known form ({wrong}); try again") from None
-    where = f" in {failure.part}" if failure.part else ""
-    code = f" ({failure.code})" if failure.code is not None else ""
-    reason = f"{failure.name}{code}{where}"
-    return Failed(at_ns=now_ns, signature=signature, reason=reason, remedy=engine_remedy(failure), cost=cost)
+    return Failed(
+        at_ns=now_ns, signature=signature, reason=reason_of(failure), remedy=engine_remedy(failure), cost=cost
+    )

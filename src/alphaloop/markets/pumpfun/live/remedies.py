@@ -34,6 +34,12 @@ def engine_remedy(failure: Failure) -> str:
     return ENGINE_REMEDIES[failure.remedy]
 
 
+def reason_of(failure: Failure) -> str:
+    """A failure in a few words: its name, the program's number, and the part of the transaction."""
+    code = f" ({failure.code})" if failure.code is not None else ""
+    return f"{failure.name}{code}" + (f" in {failure.part}" if failure.part else "")
+
+
 def parts_of(answer: Mapping[str, Any]) -> tuple[Part, ...]:
     """What each instruction of one of our own transactions is for, read from the transaction itself.
 

@@ -15,6 +15,19 @@ import msgspec
 
 from alphaloop.core.errors import AwayError
 from alphaloop.markets.pumpfun.ingest.rpc import ChainError
+from alphaloop.markets.pumpfun.live.answers import (
+    Account,
+    Blockhash,
+    EncodedAccount,
+    Height,
+    KeyedAccount,
+    Landing,
+    PriorityFee,
+    Status,
+    Statuses,
+    TokenAccount,
+    Told,
+)
 from alphaloop.markets.pumpfun.transactions.addresses import TOKEN, TOKEN_2022
 from alphaloop.markets.pumpfun.transactions.envelope import Lifetime
 from alphaloop.markets.pumpfun.wire.keys import KEY_BYTES, to_text
@@ -47,98 +60,6 @@ class Caller(Protocol):
         ...
 
 
-class Height(msgspec.Struct, frozen=True):
-    """A block that is confirmed: its slot and its height."""
-
-    slot: int = msgspec.field(name="absoluteSlot")
-    height: int = msgspec.field(name="blockHeight")
-
-
-class Status(msgspec.Struct, frozen=True):
-    """What a node knows of a transaction that it has seen in a block.
-
-    Attributes
-    ----------
-    commitment : str
-        ``processed`` (may vanish), ``confirmed`` or ``finalized``.
-    """
-
-    slot: int
-    err: Any = None
-    confirmation: str | None = msgspec.field(name="confirmationStatus", default=None)
-    confirmations: int | None = None
-
-    @property
-    def commitment(self) -> str:
-        """How sure it is; nodes of old do not say the word, and say no count once it is final."""
-        return self.confirmation or ("finalized" if self.confirmations is None else "processed")
-
-
-class Statuses(msgspec.Struct, frozen=True):
-    """Statuses in the order asked for, None where unknown; `slot` is the newest that the answering node had seen."""
-
-    slot: int
-    values: list[Status | None]
-
-
-class Account(msgspec.Struct, frozen=True):
-    """An account's content."""
-
-    data: bytes
-    owner: str
-    lamports: int
-
-
-class TokenAccount(msgspec.Struct, frozen=True):
-    """A token account of a wallet; `amount` in base units."""
-
-    address: str
-    mint: str
-    amount: int
-    program: str
-
-
-class Landing(msgspec.Struct, frozen=True):
-    """A transaction in an address's history."""
-
-    signature: str
-    slot: int
-    err: Any = None
-    block_time_s: int | None = msgspec.field(name="blockTime", default=None)
-
-
-class _Context(msgspec.Struct, frozen=True):
-    slot: int
-
-
-class _Told(msgspec.Struct, frozen=True):
-    context: _Context
-    value: Any
-
-
-class _Blockhash(msgspec.Struct, frozen=True):
-    blockhash: str
-    last_valid: int = msgspec.field(name="lastValidBlockHeight")
-
-
-class _Account(msgspec.Struct, frozen=True):
-    data: tuple[str, str]
-    owner: str
-    lamports: int
-
-    def opened(self) -> Account:
-        return Account(base64.b64decode(self.data[0], validate=True), self.owner, self.lamports)
-
-
-class _Keyed(msgspec.Struct, frozen=True):
-    pubkey: str
-    account: _Account
-
-
-class _PriorityFee(msgspec.Struct, frozen=True):
-    fee: int = msgspec.field(name="prioritizationFee")
-
-
 class ChainRpc:
     """The questions of a trader.
 
@@ -155,8 +76,8 @@ class ChainRpc:
 
     async def latest_blockhash(self) -> Lifetime:
         """A blockhash, and the height of the last block in which a transaction with it can land."""
-        told = await self._ask("getLatestBlockhash", [CONFIRMED], _Told)
-        found = _read("getLatestBlockhash", lambda: msgspec.convert(told.value, _Blockhash))
+        told = await self._ask("getLatestBlockhash", [CONFIRMED], Told)
+        found = _read("getLatestBlockhash", lambda: msgspec.convert(told.value, Blockhash))
         return Lifetime(found.blockhash, found.last_valid)
 
     async def block_height(self) -> int:
@@ -181,7 +102,7 @@ class ChainRpc:
         slots: list[int] = []
         for start in range(0, len(signatures), MOST_STATUSES):
             part = list(signatures[start : start + MOST_STATUSES])
-            told = await self._ask("getSignatureStatuses", [part, {"searchTransactionHistory": search}], _Told)
+            told = await self._ask("getSignatureStatuses", [part, {"searchTransactionHistory": search}], Told)
             found = _values("getSignatureStatuses", told.value, Status, len(part))
             slots.append(told.context.slot)
             values += found
@@ -197,14 +118,14 @@ class ChainRpc:
         found: list[Account | None] = []
         for start in range(0, len(addresses), MOST_ACCOUNTS):
             part = list(addresses[start : start + MOST_ACCOUNTS])
-            told = await self._ask("getMultipleAccounts", [part, {**CONFIRMED, "encoding": "base64"}], _Told)
-            read = _values("getMultipleAccounts", told.value, _Account, len(part))
+            told = await self._ask("getMultipleAccounts", [part, {**CONFIRMED, "encoding": "base64"}], Told)
+            read = _values("getMultipleAccounts", told.value, EncodedAccount, len(part))
             found += _read("getMultipleAccounts", lambda read=read: [one and one.opened() for one in read])  # type: ignore[misc]
         return found
 
     async def balance(self, address: str) -> int:
         """Lamports of an account."""
-        told = await self._ask("getBalance", [address, CONFIRMED], _Told)
+        told = await self._ask("getBalance", [address, CONFIRMED], Told)
         return _read("getBalance", lambda: msgspec.convert(told.value, int))
 
     async def token_accounts(self, owner: str) -> list[TokenAccount]:
@@ -212,8 +133,8 @@ class ChainRpc:
         found: list[TokenAccount] = []
         for program in (str(TOKEN), str(TOKEN_2022)):
             only = {**CONFIRMED, "encoding": "base64", "dataSlice": {"offset": 0, "length": TOKEN_FIELDS}}
-            told = await self._ask("getTokenAccountsByOwner", [owner, {"programId": program}, only], _Told)
-            keyed = _read("getTokenAccountsByOwner", lambda told=told: msgspec.convert(told.value, list[_Keyed]))  # type: ignore[misc]
+            told = await self._ask("getTokenAccountsByOwner", [owner, {"programId": program}, only], Told)
+            keyed = _read("getTokenAccountsByOwner", lambda told=told: msgspec.convert(told.value, list[KeyedAccount]))  # type: ignore[misc]
             found += [_token_account(one, program) for one in keyed]
         return found
 
@@ -234,13 +155,13 @@ class ChainRpc:
     async def simulate(self, wire: bytes) -> dict[str, Any]:
         """What a transaction would do now, its signature and its blockhash aside: err, logs, unitsConsumed."""
         options = {**CONFIRMED, "encoding": "base64", "sigVerify": False, "replaceRecentBlockhash": True}
-        told = await self._ask("simulateTransaction", [base64.b64encode(wire).decode(), options], _Told)
+        told = await self._ask("simulateTransaction", [base64.b64encode(wire).decode(), options], Told)
         return _read("simulateTransaction", lambda: msgspec.convert(told.value, dict[str, Any]))
 
     async def priority_fees(self, writable: Sequence[str]) -> list[int]:
         """Least micro-lamports a unit that landed with these accounts locked, by slot of the last minute."""
         keys = list(writable[:MOST_PRIORITY_KEYS])
-        found = await self._ask("getRecentPrioritizationFees", [keys], list[_PriorityFee])
+        found = await self._ask("getRecentPrioritizationFees", [keys], list[PriorityFee])
         return [one.fee for one in found]
 
     async def _ask(self, method: str, params: list[Any], kind: type[T]) -> T:
@@ -268,7 +189,7 @@ def _values(method: str, told: Any, kind: type[T], count: int) -> list[T | None]
     return found
 
 
-def _token_account(one: _Keyed, program: str) -> TokenAccount:
+def _token_account(one: KeyedAccount, program: str) -> TokenAccount:
     account = _read("getTokenAccountsByOwner", one.account.opened)
     if len(account.data) < TOKEN_FIELDS:
         raise ChainAwayError(f"getTokenAccountsByOwner: an account of {len(account.data)} bytes; try again")

@@ -187,7 +187,7 @@ def test_bytes_go_out_again_until_something_is_known_of_them():
     assert len(chain.submissions) == 3
     road.advance(3)
     assert isinstance(prove(road, bought)[0], Landed)
-    road.clock.ns += 10 * NS_PER_S
+    road.clock.ns += NS_PER_S
     asyncio.run(road.venue.resend())
     assert len(chain.submissions) == 3
 
