@@ -70,7 +70,7 @@ def market(drawn):
             events.append(
                 AmmTrade(
                     mint="", pool=f"P{mint}", wallet="w", is_buy=signalled, token_amount=10**12, sol_amount=10**9,
-                    **before, **key, **times,
+                    virtual_quote=-(10**9) if number % 3 else 17_584_505_294, **before, **key, **times,
                 )
             )  # fmt: skip
         else:
@@ -189,7 +189,7 @@ def pool_after(event):
     if isinstance(event, Migration):
         return event.token_amount, event.sol_amount
     sign = 1 if event.is_buy else -1
-    return event.pool_base_before - sign * event.token_amount, event.pool_quote_before + sign * event.sol_amount
+    return event.pool_base_before - sign * event.token_amount, event.priced_before + sign * event.sol_amount
 
 
 def sale_of(event, tokens):

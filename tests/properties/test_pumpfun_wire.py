@@ -31,6 +31,7 @@ KINDS: dict[str, st.SearchStrategy[Any]] = {
     "u8": st.integers(0, 255),
     "u64": U64,
     "i64": st.integers(0, LAST_S),
+    "i128": st.integers(-(2**127), 2**127 - 1),
     "bool": st.booleans(),
     "string": TEXT,
     "shares": st.lists(st.fixed_dictionaries({"address": KEYS, "share_bps": st.integers(0, 65_535)}), max_size=4),
@@ -109,12 +110,12 @@ def events(kind: type[AnyEvent], **chosen: st.SearchStrategy[Any]) -> st.SearchS
 
 
 EVENTS = st.one_of(
-    events(Create, name=TEXT, symbol=TEXT, uri=TEXT, token_program=OPTIONAL),
+    events(Create, name=TEXT, symbol=TEXT, uri=TEXT, token_program=OPTIONAL, newer=st.just("")),
     events(Trade, creator=OPTIONAL),
     events(Complete),
     events(Migration),
     events(PostCompleteBuy),
-    events(AmmTrade, mint=st.just("")),
+    events(AmmTrade, mint=st.just(""), virtual_quote=KINDS["i128"]),
 )
 
 

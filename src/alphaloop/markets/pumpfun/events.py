@@ -128,7 +128,9 @@ class PostCompleteBuy(Event, frozen=True, gc=False, kw_only=True, tag="post_comp
 class AmmTrade(Event, frozen=True, gc=False, kw_only=True, tag="amm_trade"):
     """A trade in a PumpSwap pool; `mint` is empty until the pool's migration has named it.
 
-    Reserves are those of the pool **before** the trade, as the program logs them.
+    Reserves are those of the pool **before** the trade, as the program logs them: what the vaults hold. Prices are made
+    from `priced_before`, because liquidity that was lent to the pool prices and is in no vault, and fees that wait in
+    the vault do not price: `virtual_quote` is signed, and 0 in records of before July 2026, when there was none.
     """
 
     pool: str
@@ -138,6 +140,12 @@ class AmmTrade(Event, frozen=True, gc=False, kw_only=True, tag="amm_trade"):
     sol_amount: int
     pool_base_before: int
     pool_quote_before: int
+    virtual_quote: int = 0
+
+    @property
+    def priced_before(self) -> int:
+        """Lamports that the price before the trade is made from."""
+        return self.pool_quote_before + self.virtual_quote
 
 
 class Tracking(Event, frozen=True, gc=False, kw_only=True, tag="tracking"):

@@ -82,7 +82,7 @@ class Town:
             migration_fee=15_000_001,
         )
 
-    def swap(self, at, base, quote, *, is_buy=True, tokens=10**12, sol=10**9, pool="P"):
+    def swap(self, at, base, quote, *, is_buy=True, tokens=10**12, sol=10**9, pool="P", virtual=0):
         self._event(
             AmmTrade,
             at,
@@ -94,6 +94,7 @@ class Town:
             sol_amount=sol,
             pool_base_before=base,
             pool_quote_before=quote,
+            virtual_quote=virtual,
         )
 
     def outcomes(self):
@@ -280,12 +281,14 @@ def test_what_ended_before_the_graduation_is_whole(town):
     assert found["s", 1800].least_tradable >= found["s", 600].tradable_multiple
 
 
-def test_a_graduated_token_is_followed_into_its_pool(town):
+@pytest.mark.parametrize("virtual", [0, 17_584_505_294, -(10**9)], ids=["none", "lent", "fees waiting"])
+def test_a_graduated_token_is_followed_into_its_pool(town, virtual):
+    """The migration tells the lamports that prices are made from; a trade the vault's, and what is beside them."""
     town.signal(10)
     town.complete(100)
     town.migrate(105)
     base, quote = 206_900_000_000_000, 84_990_359_084
-    town.swap(110, base, quote, sol=40 * 10**9, tokens=66 * 10**12)
+    town.swap(110, base, quote - virtual, sol=40 * 10**9, tokens=66 * 10**12, virtual=virtual)
     base, quote = base - 66 * 10**12, quote + 40 * 10**9
     town.tick(10 + 601)
     outcome = town.outcomes()["s", 600]

@@ -17,7 +17,15 @@ from alphaloop.markets.pumpfun.wire.messages import Call, buy_or_sell, cut, log_
 
 runner = CliRunner()
 SIGNATURE = encode_base58(bytes(range(64)))
-PLAIN = {"key": layouts.PUMP_PROGRAM, "u8": 3, "u64": 2**64 - 1, "i64": 1_700_000_000, "bool": True, "string": "buy"}
+PLAIN = {
+    "key": layouts.PUMP_PROGRAM,
+    "u8": 3,
+    "u64": 2**64 - 1,
+    "i64": 1_700_000_000,
+    "i128": -5,
+    "bool": True,
+    "string": "buy",
+}
 VALUES = {name: PLAIN.get(kind, []) for name, kind in layouts.TRADE.fields}
 TRADE = write_fields(layouts.TRADE, VALUES)
 LINES = log_lines([buy_or_sell(TRADE)])

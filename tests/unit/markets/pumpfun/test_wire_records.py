@@ -11,6 +11,7 @@ import pytest
 
 from alphaloop.core.errors import DataError
 from alphaloop.markets.pumpfun.events import AmmTrade, Complete, Create, Migration, PostCompleteBuy, Trade
+from alphaloop.markets.pumpfun.outcomes.prices import Market
 from alphaloop.markets.pumpfun.wire import keys, layouts, logs
 from alphaloop.markets.pumpfun.wire.borsh import read_fields, write_fields
 from alphaloop.markets.pumpfun.wire.decode import DamagedRecord, Other, Record, decode, fields, unknown_bytes
@@ -20,7 +21,16 @@ from alphaloop.markets.pumpfun.wire.trades import fast_trade, plain_trade
 SECOND = 10**9
 MINT, WALLET, CREATOR, USDC = (keys.encode_base58(bytes([n]) * 32) for n in (1, 2, 3, 4))
 SHARES = [{"address": CREATOR, "share_bps": 7_000}, {"address": WALLET, "share_bps": 3_000}]
-PLAIN = {"key": CREATOR, "u8": 3, "u64": 1_234, "i64": 1_700_000_000, "bool": False, "string": "buy", "shares": SHARES}
+PLAIN = {
+    "key": CREATOR,
+    "u8": 3,
+    "u64": 1_234,
+    "i64": 1_700_000_000,
+    "i128": -(10**10),
+    "bool": False,
+    "string": "buy",
+    "shares": SHARES,
+}
 
 
 def values(layout: layouts.Layout, **chosen: object) -> dict[str, object]:
@@ -66,7 +76,8 @@ def test_discriminators_are_those_published(event: str, hexadecimal: str, line: 
         (layouts.MIGRATION, {"pool": 168, "quote_mint": 200}),
         (layouts.POST_COMPLETE_BUY, {"pool_quote_reserves_after": 232}),
         (layouts.AMM_BUY, {"protocol_fee_recipient_token_account": 312, "coin_creator_fee": 360}),
-        (layouts.AMM_SELL, {"protocol_fee_recipient_token_account": 312, "coin_creator_fee": 360}),
+        (layouts.AMM_SELL, {"protocol_fee_recipient_token_account": 312, "coin_creator_fee": 360, "cashback": 376}),
+        (layouts.AMM_SELL, {"base_supply": 417, "creator_fee_unclaimed": 441}),
     ],
 )
 def test_layouts_end_where_records_of_their_time_end(layout: layouts.Layout, sizes: dict[str, int]) -> None:
@@ -243,7 +254,7 @@ EVENTS = [
     ),
     AmmTrade(
         signature="s", log_index=1, slot=2, event_ns=3 * SECOND, known_ns=4, mint="", pool=CREATOR, wallet=WALLET,
-        is_buy=True, token_amount=1, sol_amount=2, pool_base_before=3, pool_quote_before=4,
+        is_buy=True, token_amount=1, sol_amount=2, pool_base_before=3, pool_quote_before=4, virtual_quote=-(10**12),
     ),
 ]  # fmt: skip
 
@@ -268,6 +279,25 @@ def test_encode_is_the_inverse_of_decode(event: Trade) -> None:
         assert len(fields(data).fields) == len(layouts.LAYOUTS[data[:8]].fields), "the newest layout"
 
 
+MAINNET = json.loads((Path(__file__).parent / "vectors" / "pump_swap_mainnet.json").read_text())["sales"]
+
+
+@pytest.mark.parametrize("sale", MAINNET, ids=lambda sale: sale["name"])
+def test_a_real_sale_in_a_pool_is_priced_from_lent_liquidity_too(sale: dict[str, str]) -> None:
+    data = base64.b64decode(sale["record"])
+    event = decode(record(data))
+    assert isinstance(event, AmmTrade)
+    assert unknown_bytes(data) == 0
+    lent = sale["name"][:7] >= "2026-07"
+    assert event.virtual_quote == pytest.approx(17_584_505_300 if lent else 0, abs=300)
+    priced = event.token_amount * event.priced_before // (event.pool_base_before + event.token_amount)
+    assert event.sol_amount == priced, "what the program paid"
+    market = Market()
+    market.swapped(event)
+    change = market.price / (event.pool_quote_before / event.pool_base_before / 1000)
+    assert (change > 1.02) is lent, "the vault alone says less"
+
+
 def test_what_cannot_be_encoded_says_why() -> None:
     event = EVENTS[1]
     with pytest.raises(DataError, match=r"does not fit its record"):
@@ -280,6 +310,8 @@ def test_what_cannot_be_encoded_says_why() -> None:
         write_fields(layouts.COMPLETE, {"user": WALLET, "bonding_curve": WALLET})
     with pytest.raises(DataError, match="'nonsense' is missing or unknown"):
         write_fields(layouts.COMPLETE, values(layouts.COMPLETE, nonsense=1))
+    with pytest.raises(DataError, match="it is a i128"):
+        write_fields(layouts.AMM_BUY, values(layouts.AMM_BUY, virtual_quote_reserves=2**127))
     with pytest.raises(DataError, match="cannot hold 'x'; it is a i64"):
         write_fields(layouts.COMPLETE, values(layouts.COMPLETE, timestamp="x"))
 

@@ -22,6 +22,8 @@ from alphaloop.markets.pumpfun.events import (
 CURVE: Final = 0
 COMPLETE: Final = 1
 POOL: Final = 2
+MOST: Final = 2**64 - 1
+"""The program keeps a pool's lamports, lent ones included, up to this; a record that says more is cut to it."""
 
 
 class Market(msgspec.Struct):
@@ -30,7 +32,7 @@ class Market(msgspec.Struct):
     Attributes
     ----------
     token, sol : int
-        The two factors of the constant product: the curve's virtual reserves, or the pool's.
+        The two factors of the constant product: the curve's virtual reserves, or the pool's, lent lamports included.
     real_token, real_sol : int
         Of the curve.
     phase : int
@@ -106,7 +108,7 @@ class Market(msgspec.Struct):
         self.token, self.sol = event.pool_base_after, event.pool_quote_after
 
     def migrated(self, event: Migration) -> None:
-        """Take in the opening of the pool."""
+        """Take in the opening of the pool: the lamports that the event tells include those that are lent to it."""
         self.phase, self.pool = POOL, event.pool
         self.token, self.sol = event.token_amount, event.sol_amount
 
@@ -115,4 +117,4 @@ class Market(msgspec.Struct):
         sign = 1 if event.is_buy else -1
         self.phase, self.pool_seen = POOL, True
         self.token = max(event.pool_base_before - sign * event.token_amount, 1)
-        self.sol = max(event.pool_quote_before + sign * event.sol_amount, 1)
+        self.sol = min(max(event.priced_before + sign * event.sol_amount, 1), MOST)

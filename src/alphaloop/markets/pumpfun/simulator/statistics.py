@@ -236,7 +236,7 @@ def _price(event: Trade | AmmTrade) -> float:
     if isinstance(event, Trade):
         return event.price
     sign = 1 if event.is_buy else -1
-    quote = event.pool_quote_before + sign * event.sol_amount
+    quote = event.priced_before + sign * event.sol_amount
     base = event.pool_base_before - sign * event.token_amount
     return quote / base / 1e3
 

@@ -34,4 +34,6 @@ def _amm_trade(record: Record, found: dict[str, Any], tokens: int, sol: int, *, 
         sol_amount=sol,
         pool_base_before=found["pool_base_token_reserves"],
         pool_quote_before=found["pool_quote_token_reserves"],
+        # Records of before July 2026 end earlier: no pool had virtual reserves then.
+        virtual_quote=found.get("virtual_quote_reserves", 0),
     )

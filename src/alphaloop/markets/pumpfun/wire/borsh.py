@@ -21,6 +21,7 @@ U16: Final = struct.Struct("<H")
 U32: Final = struct.Struct("<I")
 _NUMBERS: Final = {"u8": struct.Struct("<B"), "u64": struct.Struct("<Q"), "i64": struct.Struct("<q")}
 _SHARE_BYTES: Final = KEY_BYTES + U16.size
+_WIDE_BYTES: Final = 16
 
 
 class DamagedRecord(DataError):  # noqa: N818 - it names what arrived, and is counted as such
@@ -105,6 +106,10 @@ def _read_number(form: struct.Struct) -> Callable[[bytes, int], tuple[Any, int]]
     return lambda data, at: (form.unpack_from(data, at)[0], at + form.size)
 
 
+def _read_wide(data: bytes, at: int) -> tuple[int, int]:
+    return int.from_bytes(_take(data, at, _WIDE_BYTES), "little", signed=True), at + _WIDE_BYTES
+
+
 def _read_key(data: bytes, at: int) -> tuple[str, int]:
     return to_text(_take(data, at, KEY_BYTES)), at + KEY_BYTES
 
@@ -144,6 +149,13 @@ def _take(data: bytes, at: int, size: int) -> bytes:
     return data[at : at + size]
 
 
+def _write_wide(value: int) -> bytes:
+    try:
+        return value.to_bytes(_WIDE_BYTES, "little", signed=True)
+    except OverflowError as wrong:
+        raise TypeError(wrong) from None
+
+
 def _write_string(text: str) -> bytes:
     content = text.encode()
     return U32.pack(len(content)) + content
@@ -156,6 +168,7 @@ def _write_shares(shares: list[dict[str, Any]]) -> bytes:
 
 _READERS: Final[dict[str, Callable[[bytes, int], tuple[Any, int]]]] = {
     **{kind: _read_number(form) for kind, form in _NUMBERS.items()},
+    "i128": _read_wide,
     "key": _read_key,
     "bool": _read_bool,
     "string": _read_string,
@@ -163,6 +176,7 @@ _READERS: Final[dict[str, Callable[[bytes, int], tuple[Any, int]]]] = {
 }
 _WRITERS: Final[dict[str, Callable[[Any], bytes]]] = {
     **{kind: form.pack for kind, form in _NUMBERS.items()},
+    "i128": _write_wide,
     "key": to_bytes,
     "bool": lambda value: b"\1" if value else b"\0",
     "string": _write_string,

@@ -168,13 +168,14 @@ def _amm_trade(event: AmmTrade) -> tuple[Layout, dict[str, Any]]:
         sol: event.sol_amount,
         "pool_base_token_reserves": event.pool_base_before,
         "pool_quote_token_reserves": event.pool_quote_before,
+        "virtual_quote_reserves": event.virtual_quote,
         "pool": event.pool,
         "user": event.wallet,
     }
 
 
 _EMPTY: Final[dict[str, Any]] = {
-    "key": ZERO_KEY, "u8": 0, "u64": 0, "i64": 0, "bool": False, "string": "", "shares": [],
+    "key": ZERO_KEY, "u8": 0, "u64": 0, "i64": 0, "i128": 0, "bool": False, "string": "", "shares": [],
 }  # fmt: skip
 _VALUES: Final[dict[type, Callable[[Any], tuple[Layout, dict[str, Any]]]]] = {
     Create: _create,

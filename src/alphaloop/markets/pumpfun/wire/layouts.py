@@ -4,7 +4,8 @@ A program upgrade appends fields and never moves one, so a record of any age is 
 field's end; one longer than the newest layout known here comes from a later upgrade. `Layout.oldest` counts the fields
 that every record has had since the event exists.
 
-Source: the published interface of the Pump program (October 2026) and of PumpSwap.
+Source: the published interface of the Pump program (October 2026) and of PumpSwap, with the fields that its published
+notes of July to October 2026 append to trades in pools; their places are those in real records of sales.
 """
 
 from __future__ import annotations
@@ -25,8 +26,8 @@ DISCRIMINATOR_BYTES: Final = 8
 class Layout(NamedTuple):
     """Name of an event, its fields as (name, kind) in order, and how many of them the oldest records have.
 
-    Kinds: ``key`` (32 bytes), ``u8``, ``u64``, ``i64``, ``bool``, ``string`` (u32 length, UTF-8) and ``shares`` (u32
-    count, then a key and a u16 of basis points each).
+    Kinds: ``key`` (32 bytes), ``u8``, ``u64``, ``i64``, ``i128``, ``bool``, ``string`` (u32 length, UTF-8) and
+    ``shares`` (u32 count, then a key and a u16 of basis points each).
     """
 
     event: str
@@ -93,7 +94,9 @@ AMM_BUY: Final = _layout(
     "coin_creator:key coin_creator_fee_basis_points:u64 coin_creator_fee:u64 track_volume:bool "
     "total_unclaimed_tokens:u64 total_claimed_tokens:u64 current_sol_volume:u64 last_update_timestamp:i64 "
     "min_base_amount_out:u64 ix_name:string cashback_fee_basis_points:u64 cashback:u64 buyback_fee_basis_points:u64 "
-    "buyback_fee:u64",
+    "buyback_fee:u64 "
+    "virtual_quote_reserves:i128 can_boost:bool base_supply:u64 holder_rewards_bps:u64 holder_rewards:u64 "
+    "creator_fee_unclaimed:u64",
 )
 AMM_SELL: Final = _layout(
     "SellEvent",
@@ -103,7 +106,9 @@ AMM_SELL: Final = _layout(
     "quote_amount_out_without_lp_fee:u64 user_quote_amount_out:u64 pool:key user:key user_base_token_account:key "
     "user_quote_token_account:key protocol_fee_recipient:key protocol_fee_recipient_token_account:key",
     "coin_creator:key coin_creator_fee_basis_points:u64 coin_creator_fee:u64 cashback_fee_basis_points:u64 "
-    "cashback:u64 buyback_fee_basis_points:u64 buyback_fee:u64",
+    "cashback:u64 buyback_fee_basis_points:u64 buyback_fee:u64 "
+    "virtual_quote_reserves:i128 can_boost:bool base_supply:u64 holder_rewards_bps:u64 holder_rewards:u64 "
+    "creator_fee_unclaimed:u64",
 )
 
 #: Events of the Pump program that change what is known about a coin but become no typed event.
