@@ -71,7 +71,8 @@ def live(
         from alphaloop.live.shutdown import stop_on_signals
 
         require("solana", "solders", "httpx")
-        from alphaloop.markets.pumpfun.live.assembly import LivePlaces, chosen_mode, trade
+        from alphaloop.markets.pumpfun.live.assembly import LivePlaces, trade
+        from alphaloop.markets.pumpfun.live.modes import chosen_mode
         from alphaloop.markets.pumpfun.live.settings import LiveSettings
 
         log_to_standard_error(as_json)
@@ -82,15 +83,15 @@ def live(
         if replay is not None:
             from alphaloop.markets.pumpfun.live.replay import live_through
 
-            emit(live_through(replay, places, chosen, progress), as_json, pages.show_run)
+            emit(live_through(replay, database, models, chosen, progress), as_json, pages.show_run)
             return
         beside = None
         if port is not None:
             require("web", "fastapi", "uvicorn")
             require("live", "prometheus_client")
-            from alphaloop.web.health import serve_health
+            from alphaloop.cli.live_health import health_beside
 
-            beside = serve_health(port, lambda url: note(f"serving {url}"))
+            beside = health_beside(port, lambda url: note(f"serving {url}"))
         with stop_on_signals() as stop:
             result = trade(places, chosen, mode, stop, clear_halt=clear_halt, beside=beside, tell=note)
         left = len(result["positions"])

@@ -23,6 +23,7 @@ from alphaloop.markets.pumpfun.live.core import TraderCore
 from alphaloop.markets.pumpfun.live.intake import Intake
 from alphaloop.markets.pumpfun.live.models import InlineModels
 from alphaloop.markets.pumpfun.live.notices import Messenger
+from alphaloop.markets.pumpfun.live.paper_venue import PaperVenue
 from alphaloop.markets.pumpfun.live.reconcile import Findings, Reconciliation
 from alphaloop.markets.pumpfun.live.settings import LiveSettings
 from alphaloop.markets.pumpfun.live.store import LiveStore
@@ -118,8 +119,10 @@ class LiveProcess:
         reconciliation = Reconciliation(core, self.venue, self.clock, self.settings.reconcile)
         self.findings = await reconciliation.run(loaded, clear_halt=self.clear_halt)
         log.info("reconciled", account=self.account, **self.findings.to_dict())
-        intake = Intake(self.settings, self.models)
+        intake = Intake(self.settings.intake, self.models)
         trader = Trader(core, self.venue, self.store, self.bus, intake, self.clock, self.settings.pace)
+        if isinstance(self.venue, PaperVenue):
+            trader.know = self.venue.know
         core.on_decision = self._count
         return trader
 

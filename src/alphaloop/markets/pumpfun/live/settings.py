@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from alphaloop.core.settings import Settings
 from alphaloop.markets.pumpfun.live.execution import ExecutionSettings
+from alphaloop.markets.pumpfun.live.notices import NotifySettings
 from alphaloop.markets.pumpfun.live.standard import standard_portfolio
 from alphaloop.trading.portfolio.settings import PortfolioSettings
 
@@ -29,6 +30,7 @@ class Pace(Settings):
         default=3.0, gt=0, le=60, description="an entry that comes to be submitted later is thrown away"
     )
     reload_s: float = Field(default=300.0, gt=0, description="between two looks for new models")
+    claim_s: float = Field(default=5.0, gt=0, le=300, description="between two looks whether the account is still held")
     stop_s: float = Field(default=10.0, gt=0, le=300, description="patience at the end for the database")
     heartbeat_channels: tuple[str, ...] = Field(
         default=("trade:heartbeat",), description="channels that say that the collector lives"
@@ -59,6 +61,7 @@ class LiveSettings(Settings):
     intake: IntakeSettings = Field(default_factory=IntakeSettings)
     pace: Pace = Field(default_factory=Pace)
     reconcile: ReconcileSettings = Field(default_factory=ReconcileSettings)
+    notify: NotifySettings = Field(default_factory=NotifySettings)
 
     @model_validator(mode="before")
     @classmethod

@@ -17,7 +17,7 @@ import msgspec
 
 from alphaloop.core.errors import StateError
 from alphaloop.markets.pumpfun.live.batch import Batch, Row, decoded_inputs, encoded_inputs
-from alphaloop.markets.pumpfun.live.schema import SCHEMA
+from alphaloop.markets.pumpfun.live.schema import SCHEMA, TABLES
 from alphaloop.stores.records import Records
 from alphaloop.trading.portfolio.records import AnyInput, Warned
 
@@ -117,6 +117,10 @@ class RecordsLiveStore:
             return []
         return await self._do(lambda: list(_warnings(collected, since_ns)))
 
+    async def forget(self) -> None:
+        """Remove everything that is stored of the account."""
+        await self._do(self._forget)
+
     def close(self) -> None:
         """End the thread."""
         self._thread.shutdown()
@@ -157,6 +161,12 @@ class RecordsLiveStore:
                     "inputs": encoded_inputs(batch.inputs),
                 }
                 records.add(JOURNAL, [mine | piece], conflict="replace")
+
+    def _forget(self) -> None:
+        self._records.migrate(SCHEMA)
+        with self._records.transaction():
+            for table in TABLES:
+                self._records.delete(table.name, {"account": self.account})
 
     def _mine(self, values: Row) -> None:
         """Change the account's row, as long as it is this process's."""

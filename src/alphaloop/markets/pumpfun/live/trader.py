@@ -13,7 +13,7 @@ the bus, and time. Every road that is closed is tried again; none of them ends t
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +35,7 @@ from alphaloop.trading.portfolio.records import (
     Filled,
     Holding,
     Learnt,
+    Mark,
     Notice,
     Submit,
     Tick,
@@ -61,6 +62,8 @@ class Trader:
     ----------
     sleep : callable
         Lets time pass; a simulation has its own.
+    know : callable
+        Told each state of a market that comes: what a venue on paper trades with.
     """
 
     core: TraderCore
@@ -71,6 +74,7 @@ class Trader:
     clock: Clock
     pace: Pace
     sleep: Sleep = asyncio.sleep
+    know: Callable[[str, Mapping[str, Any], int], None] = lambda asset, context, known_ns: None
     fenced: FencedError | None = field(init=False, default=None)
     store_away_ns: int = field(init=False, default=0)
     chain_away_ns: int = field(init=False, default=0)
@@ -145,11 +149,8 @@ class Trader:
 
     def hear(self, delivery: Delivery) -> None:
         """Take in one message; nothing waits."""
-        now_ns = self.clock.now_ns()
-        self.heard_ns = now_ns
-        told = self.intake.take(delivery.channel, delivery.body, now_ns)
-        if told is not None:
-            self.tell(told)
+        self.heard_ns = self.clock.now_ns()
+        self.hear_state(delivery.channel, delivery.body)
 
     async def _follow_positions(self) -> None:
         """Listen to the prices of what is held, and to no others."""
@@ -232,6 +233,11 @@ class Trader:
             self._errand(self._submit(submit))
         for verify in work.verifies:
             self._errand(self._verify(verify))
+
+    async def settle(self) -> None:
+        """Wait until everything that was to be submitted or verified is."""
+        while self._errands:
+            await asyncio.gather(*self._errands)
 
     async def _submit(self, submit: Submit) -> None:
         now_ns = self.clock.now_ns()
@@ -327,10 +333,13 @@ class Trader:
                 self.hear_state(TOKEN_CHANNEL + asset, body)
 
     def hear_state(self, channel: str, body: bytes) -> None:
-        """Take in a value that lies on the bus; it says nothing about whether the collector lives."""
+        """Take in what a channel says or said last; a value that lies on the bus proves no life of the collector."""
         told = self.intake.take(channel, body, self.clock.now_ns())
-        if told is not None:
-            self.tell(told)
+        if told is None:
+            return
+        if isinstance(told, Mark) and told.context:
+            self.know(told.asset, told.context, told.known_ns)
+        self.tell(told)
 
     async def _watch_silence(self) -> None:
         """Where the collector is silent, ask the chain itself for the prices of what is held."""
@@ -339,9 +348,9 @@ class Trader:
             self._silent = silent
             held = len(self.core.engine.watched())
             self._alarm("prices_stale" if silent else "prices_fresh", "error" if silent else "warning", positions=held)
-        await self._ask_chain(silent)
+        await self.ask_chain(silent)
 
-    async def _ask_chain(self, silent: bool) -> None:
+    async def ask_chain(self, silent: bool) -> None:
         """Read the markets that nobody tells of: all, where the collector is silent, else those of graduated coins."""
         for trade in self.core.engine.watched():
             if not silent and not trade.context.get("complete"):
