@@ -1,0 +1,217 @@
+"""From a message on the bus to an input of the engine: pure and synchronous, and nothing that comes in can break it.
+
+Whatever is wrong with a message, it is counted and never traded:
+
+``malformed``         no message, or one with an impossible number, or on a channel that is not its own
+``unknown_type``      of a later release, or of somebody else
+``unknown_version``   of another version of the messages
+``other_features``    a signal with other features than this release's models read
+``stale``             a signal known longer ago than `stale_s`
+``future``            known later than the clock here says, by more than `future_s`
+``duplicate``         a signal or warning that came before
+``unscored``          a signal that no model has scored
+
+An exit warning is never too old, and one from the future counts as known now: to leave in error costs less than to
+stay in error. A price is never too old, either: it says when it was known, and the engine passes by what it has seen.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any, Final, TypeAlias
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from alphaloop.core.clock import to_ns
+from alphaloop.markets.pumpfun.books.regime_rules import Regime
+from alphaloop.markets.pumpfun.emissions import SIGNALS_CHANNEL
+from alphaloop.markets.pumpfun.events import LAMPORTS_PER_SOL, UNITS_PER_TOKEN
+from alphaloop.markets.pumpfun.live.models import SETS, InlineModels
+from alphaloop.markets.pumpfun.live.settings import IntakeSettings
+from alphaloop.markets.pumpfun.signals.coin import CoinState
+from alphaloop.markets.pumpfun.signals.messages import (
+    AntiSignalMessage,
+    GenesisMessage,
+    Heartbeat,
+    Scorable,
+    SignalMessage,
+    TokenState,
+    UnreadableError,
+    decode,
+)
+from alphaloop.trading.portfolio.records import Mark, Scored, Warned
+
+Told: TypeAlias = Scored | Warned | Mark
+
+LARGEST_INT: Final = 2**63 - 1
+LARGEST: Final = float(np.finfo(np.float32).max)
+LONGEST_NAME: Final = 88
+"""Characters of a signature in base58; keys and ids are shorter."""
+
+TOKEN_PREFIX: Final = "token:"  # noqa: S105 - of channels
+NAMES: Final = {float(regime): regime.name.lower() for regime in Regime}
+PLACES: Final = {source: features.names.index("market_regime") for source, features in SETS.items()}
+
+
+class Intake:
+    """Takes messages in.
+
+    Parameters
+    ----------
+    settings : IntakeSettings
+    models : InlineModels
+
+    Attributes
+    ----------
+    counts : dict of str to int
+        Messages by what became of them: `signal`, `genesis_signal`, `warning`, `mark`, `heartbeat`, `other`, and the
+        reasons of the module's table.
+    heartbeat : Heartbeat or None
+        The collector's last word of life; `heartbeat_ns` is when it came.
+    """
+
+    def __init__(self, settings: IntakeSettings, models: InlineModels) -> None:
+        self._models = models
+        self._stale_ns, self._future_ns = to_ns(settings.stale_s), to_ns(settings.future_s)
+        self._remember = settings.remember
+        # Its oldest entry is found at once; a plain dict searches for it past all that were removed before.
+        self._seen: OrderedDict[str, None] = OrderedDict()
+        self.counts: dict[str, int] = {}
+        self.heartbeat: Heartbeat | None = None
+        self.heartbeat_ns = 0
+        self._takers: dict[type, Callable[[str, Any, int], Told | None]] = {
+            SignalMessage: self._signal,
+            GenesisMessage: self._signal,
+            AntiSignalMessage: self._warning,
+            TokenState: self._mark,
+            Heartbeat: self._word_of_life,
+        }
+
+    def take(self, channel: str, body: bytes, now_ns: int) -> Told | None:
+        """Give what the engine is to be told of a message; None if nothing, and then `counts` says why."""
+        try:
+            message = decode(body)
+        except UnreadableError as error:
+            return self._drop(error.fault)
+        if not 0 < message.known_ns <= LARGEST_INT:
+            return self._drop("malformed")
+        taker = self._takers.get(type(message))
+        return self._drop("other") if taker is None else taker(channel, message, now_ns)
+
+    def _signal(self, channel: str, message: SignalMessage | GenesisMessage, now_ns: int) -> Told | None:
+        source = "signal" if type(message) is SignalMessage else "genesis_signal"
+        features = SETS[source]
+        if channel != SIGNALS_CHANNEL or not (_is_name(message.signal_id) and _is_name(message.token_mint)):
+            return self._drop("malformed")
+        if message.feature_set_hash != features.hash:
+            return self._drop("other_features")
+        vector = _vector(message, len(features))
+        if vector is None or not _is_market(message.price, message.coin):
+            return self._drop("malformed")
+        if message.known_ns > now_ns + self._future_ns:
+            return self._drop("future")
+        if now_ns - message.known_ns > self._stale_ns:
+            return self._drop("stale")
+        if self._came_before(message.signal_id):
+            return self._drop("duplicate")
+        found = self._models.score(source, vector)
+        if found is None:
+            return self._drop("unscored")
+        self._count(source)
+        return Scored(
+            at_ns=now_ns,
+            signal_id=message.signal_id,
+            asset=message.token_mint,
+            source=source,
+            known_ns=message.known_ns,
+            price=_lamports_per_unit(message.price),
+            liquidity=message.coin.real_sol if message.coin is not None else 0,
+            scores=found.scores,
+            models=found.models,
+            regime=NAMES.get(float(vector[PLACES[source]]), ""),
+            context=_context(message.coin, message.known_ns),
+        )
+
+    def _warning(self, channel: str, message: AntiSignalMessage, now_ns: int) -> Told | None:
+        if channel != SIGNALS_CHANNEL or not (_is_name(message.token_mint) and _is_name(message.anti_id)):
+            return self._drop("malformed")
+        if self._came_before(message.anti_id):
+            return self._drop("duplicate")
+        self._count("warning")
+        return Warned(
+            at_ns=now_ns,
+            asset=message.token_mint,
+            warning_id=message.anti_id,
+            known_ns=min(message.known_ns, now_ns),
+        )
+
+    def _mark(self, channel: str, message: TokenState, now_ns: int) -> Told | None:
+        is_its_own = channel == TOKEN_PREFIX + message.token_mint and _is_name(message.token_mint)
+        if not is_its_own or not _is_market(message.price, message.coin):
+            return self._drop("malformed")
+        if message.known_ns > now_ns + self._future_ns:
+            return self._drop("future")
+        self._count("mark")
+        # Facts that are known in part must not take the place of facts that were read from the chain.
+        whole = message.coin is not None and bool(message.coin.token_program)
+        return Mark(
+            at_ns=now_ns,
+            asset=message.token_mint,
+            price=_lamports_per_unit(message.price),
+            known_ns=message.known_ns,
+            context=_context(message.coin, message.known_ns) if whole else {},
+        )
+
+    def _word_of_life(self, channel: str, message: Heartbeat, now_ns: int) -> Told | None:
+        self.heartbeat, self.heartbeat_ns = message, now_ns
+        return self._drop("heartbeat")
+
+    def _came_before(self, identity: str) -> bool:
+        seen = self._seen
+        if identity in seen:
+            return True
+        seen[identity] = None
+        if len(seen) > self._remember:
+            seen.popitem(last=False)
+        return False
+
+    def _drop(self, what: str) -> Told | None:
+        self._count(what)
+        return None
+
+    def _count(self, what: str) -> None:
+        self.counts[what] = self.counts.get(what, 0) + 1
+
+
+def _is_name(text: str) -> bool:
+    return 0 < len(text) <= LONGEST_NAME
+
+
+def _is_market(price: float, coin: CoinState | None) -> bool:
+    """Whether these are numbers that a market can have."""
+    if not 0.0 < price <= LARGEST:
+        return False
+    if coin is None:
+        return True
+    amounts = (coin.virtual_sol, coin.virtual_token, coin.real_sol, coin.real_token, coin.supply)
+    return min(amounts) >= 0 and max(amounts) <= LARGEST_INT
+
+
+def _lamports_per_unit(price: float) -> float:
+    """SOL per token as lamports per base unit."""
+    return price * LAMPORTS_PER_SOL / UNITS_PER_TOKEN
+
+
+def _vector(message: Scorable, count: int) -> NDArray[np.float32] | None:
+    """The features as a model takes them; None if there are not so many, or one is no float32."""
+    features = message.features
+    if len(features) != count or any(value is not None and not -LARGEST <= value <= LARGEST for value in features):
+        return None
+    return message.vector
+
+
+def _context(coin: CoinState | None, known_ns: int) -> dict[str, Any]:
+    return {} if coin is None else {**msgspec.structs.asdict(coin), "known_ns": known_ns}

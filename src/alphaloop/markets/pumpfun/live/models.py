@@ -1,0 +1,161 @@
+"""The models that strategies name, scoring one message at a time inside the process.
+
+They are loaded, checked and bound away from the decisions, in a thread; a decision sees all models of one load or all
+of the next. The numbers are those of the scoring service to the bit: the same graph, the same runtime, the same row.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+import structlog
+from numpy.typing import NDArray
+
+from alphaloop.artifact.row import RowScorer, row_buffer
+from alphaloop.core.clock import Clock, SystemClock
+from alphaloop.markets.pumpfun.models_at_hand import Model, ModelsAtHand
+from alphaloop.markets.pumpfun.signals.catalogue import GENESIS, SIGNAL, EventFeatureSet
+from alphaloop.trading.portfolio.settings import PortfolioSettings
+
+log = structlog.get_logger("alphaloop.pumpfun.live.models")
+
+SETS: Final[Mapping[str, EventFeatureSet]] = {"signal": SIGNAL, "genesis_signal": GENESIS}
+"""Features that messages of a type carry."""
+
+HIT: Final = 1
+
+
+class Scores(NamedTuple):
+    """What the models say of one row: probability and artifact by model name."""
+
+    scores: dict[str, float]
+    models: dict[str, str]
+
+
+class Bank:
+    """All models that are asked about messages of one type, bound to one row.
+
+    Parameters
+    ----------
+    models : mapping of str to Model
+    features : int
+    """
+
+    def __init__(self, models: Mapping[str, Model], features: int) -> None:
+        self._row = row_buffer(features)
+        self._bound = [(name, RowScorer(model.scorer, self._row)) for name, model in models.items()]
+        self._ids = {name: model.scorer.id for name, model in models.items()}
+        # The first call of a session is many times slower than any other.
+        self.score(self._row[0].copy())
+
+    def score(self, vector: NDArray[np.float32]) -> Scores:
+        """Score a row of shape (F,)."""
+        self._row[0] = vector
+        return Scores({name: float(bound()[0, HIT]) for name, bound in self._bound}, self._ids)
+
+
+class InlineModels:
+    """Models by type of message, kept up with a folder of artifacts or a registry.
+
+    `score` belongs to the event loop; `reload` may be called from any thread.
+
+    Parameters
+    ----------
+    folder : Path
+    portfolio : PortfolioSettings
+        Whose strategies name the models.
+    """
+
+    def __init__(self, folder: Path, portfolio: PortfolioSettings, clock: Clock | None = None) -> None:
+        self._at_hand = ModelsAtHand(folder, clock or SystemClock())
+        self._wanted = portfolio.models
+        self._banks: Mapping[str, Bank] = MappingProxyType({})
+        self._report: dict[str, Any] = {"models": {}, "refused": {}, "missing": self._missing({})}
+        self._lock = threading.Lock()
+
+    def score(self, source: str, vector: NDArray[np.float32]) -> Scores | None:
+        """Score the features of a message; None if there is no model for messages of its type.
+
+        Parameters
+        ----------
+        source : str
+            Type of the message.
+        vector : float32 array of shape (F,)
+            In the order of the feature set that messages of this type carry, NaN where missing.
+        """
+        bank = self._banks.get(source)
+        return None if bank is None else bank.score(vector)
+
+    def reload(self) -> list[str]:
+        """Take over what is new; gives the names of the models that changed.
+
+        What cannot be used is refused and reported, and the model before it stays; nothing is raised.
+        """
+        with self._lock:
+            before = self._ids()
+            try:
+                self._look()
+            except Exception as error:  # whatever is wrong with a folder, the models at hand go on
+                reason = f"{type(error).__name__}: {error}"
+                log.error("models_not_read", folder=str(self._at_hand.folder), reason=reason)
+                self._report = self._report | {"refused": {str(self._at_hand.folder): reason}}
+                return []
+            after = self._ids()
+            return sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))
+
+    def report(self) -> dict[str, Any]:
+        """Say which models are at hand, what was refused, and what strategies name but nobody has, as plain data."""
+        return self._report
+
+    def _look(self) -> None:
+        if not self._at_hand.folder.is_dir():
+            # A folder that is away for a moment must not take its models with it.
+            raise FileNotFoundError("no such folder; bring it back")
+        self._at_hand.reload()
+        refused, chosen = dict(self._at_hand.refused), self._chosen()
+        for source, names in self._wanted.items():
+            for name in names - chosen.get(source, {}).keys():
+                if name in self._at_hand.models:
+                    refused[name] = (
+                        f"model {name!r} reads {self._at_hand.models[name].feature_set}, which {source!r} messages do "
+                        "not carry; name another model in the strategy"
+                    )
+        self._banks = MappingProxyType(
+            {source: Bank(models, len(SETS[source])) for source, models in chosen.items() if models}
+        )
+        loaded = {name: model for models in chosen.values() for name, model in models.items()}
+        self._report = {
+            "models": {
+                name: {"id": model.scorer.id, "loaded_ns": model.loaded_ns, "feature_set": model.feature_set}
+                for name, model in sorted(loaded.items())
+            },
+            "refused": refused,
+            "missing": self._missing(chosen),
+        }
+        for name in self._report["missing"]:
+            log.warning("model_missing", model=name)
+
+    def _chosen(self) -> dict[str, dict[str, Model]]:
+        at_hand = self._at_hand.models
+        return {
+            source: {
+                name: at_hand[name]
+                for name in sorted(names)
+                if name in at_hand and at_hand[name].feature_set_hash == SETS[source].hash
+            }
+            for source, names in self._wanted.items()
+            if source in SETS
+        }
+
+    def _missing(self, chosen: Mapping[str, Mapping[str, Model]]) -> list[str]:
+        return sorted(
+            {name for source, names in self._wanted.items() for name in names - chosen.get(source, {}).keys()}
+        )
+
+    def _ids(self) -> dict[str, str]:
+        return {name: each["id"] for name, each in self._report["models"].items()}
