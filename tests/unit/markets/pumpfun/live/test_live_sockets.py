@@ -78,9 +78,6 @@ def test_orders_over_sockets_add_up_to_the_ledger(stormy):
             facts = ChainFacts(settings.facts, settings.priority)
             engine = BlockEngine(settings.engine)
             async with Rpc(pool, RpcSettings(timeout_s=0.5, attempts=4)) as caller, engine as jito:
-                Rpc(pool, RpcSettings(timeout_s=0.5, attempts=4)) as caller,
-                BlockEngine(settings.engine) as jito,
-            ):
                 rpc = ChainRpc(caller, settings.rpc_timeout_s)
                 keeper = FactKeeper(facts, rpc, jito, clock)
                 jito.stale_tips = lambda: keeper.poke("tip_accounts")
