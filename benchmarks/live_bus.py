@@ -1,4 +1,4 @@
-"""From publishing to delivery over a real Redis: the bus beside a bare subscriber and beside a bare reader of the socket.
+"""From publishing to delivery over a real Redis: the bus beside a bare subscriber and a bare reader of the socket.
 
 ``python benchmarks/live_bus.py [--quick]``. The publisher is a process of its own, and so is each receiver; they take
 turns, so that nobody else listens while one does. A message is as long as a signal and carries the time at which it was
@@ -101,14 +101,14 @@ async def by_redis_py(ready: Callable[[], None], count: int, port: int, password
     import redis.asyncio as client
 
     arrivals = Arrivals(count)
-    async with client.Redis(host="127.0.0.1", port=port, password=password, protocol=2) as bare:
-        async with bare.pubsub(ignore_subscribe_messages=True) as listening:
-            await listening.subscribe(CHANNEL)
-            await listening.get_message(timeout=5)
-            ready()
-            async for message in listening.listen():
-                if arrivals.note(message["data"]):
-                    break
+    bare = client.Redis(host="127.0.0.1", port=port, password=password, protocol=2)
+    async with bare, bare.pubsub(ignore_subscribe_messages=True) as listening:
+        await listening.subscribe(CHANNEL)
+        await listening.get_message(timeout=5)
+        ready()
+        async for message in listening.listen():
+            if arrivals.note(message["data"]):
+                break
     return arrivals
 
 
