@@ -8,7 +8,9 @@ from typing import Any
 from alphaloop.markets.pumpfun.curve.accounts import CURVE_MARK, FEES_MARK, GLOBAL_MARK
 from alphaloop.markets.pumpfun.curve.fees import Fees
 from alphaloop.markets.pumpfun.transactions import addresses as at
+from alphaloop.markets.pumpfun.transactions import pool_addresses as pool_at
 from alphaloop.markets.pumpfun.transactions.costs import rent
+from alphaloop.markets.pumpfun.transactions.pool_accounts import POOL_MARK, SETTINGS_MARK
 from alphaloop.markets.pumpfun.wire.keys import ZERO_KEY, to_bytes
 from live_state import Coin, Holding, State, name_key
 
@@ -16,6 +18,7 @@ FEE_RECIPIENTS = tuple(name_key(f"fee recipient {n}") for n in range(8))
 MAYHEM_RECIPIENTS = tuple(name_key(f"mayhem fee recipient {n}") for n in range(8))
 BUYBACK_RECIPIENTS = tuple(name_key(f"buy-back recipient {n}") for n in range(8))
 BUYBACK_BPS = 5_000
+POOL_FEES = Fees(protocol_bps=5, creator_bps=5, lp_bps=20)
 
 
 def _u64(number: int) -> bytes:
@@ -77,9 +80,43 @@ def global_bytes() -> bytes:
 
 
 def fee_bytes(fees: Fees) -> bytes:
-    flat = _u64(0) + _u64(fees.protocol_bps) + _u64(fees.creator_bps)
+    flat = _u64(fees.lp_bps) + _u64(fees.protocol_bps) + _u64(fees.creator_bps)
     tiers = (1).to_bytes(4, "little") + bytes(16) + flat
     return (FEES_MARK + b"\xff" + bytes(32) + flat + tiers + tiers + flat).ljust(4_097, b"\0")
+
+
+def pool_bytes(coin: Coin) -> bytes:
+    """A pool's account, longer than its known fields: the program writes 300 bytes."""
+    mint = at.key(coin.mint)
+    pool = str(at.pool(mint))
+    base = str(at.token_account(at.pool(mint), mint, at.key(coin.token_program)))
+    data = bytearray(300)
+    for place, content in (
+        (0, POOL_MARK),
+        (11, bytes(pool_at.pool_authority(mint))),
+        (43, to_bytes(coin.mint)),
+        (75, bytes(at.QUOTE_SOL)),
+        (139, to_bytes(base)),
+        (171, bytes(at.quote_account(at.key(pool)))),
+        (211, to_bytes(coin.creator)),
+        (243, bytes([coin.mayhem, coin.cashback])),
+        (270, bytes([coin.holder_reward])),
+    ):
+        data[place : place + len(content)] = content
+    return bytes(data)
+
+
+def pool_settings_bytes() -> bytes:
+    data = bytearray(949)
+    for place, content in (
+        (0, SETTINGS_MARK),
+        (57, _keys(FEE_RECIPIENTS)),
+        (385, to_bytes(MAYHEM_RECIPIENTS[0])),
+        (418, _keys(MAYHEM_RECIPIENTS[1:])),
+        (643, _keys(BUYBACK_RECIPIENTS)),
+    ):
+        data[place : place + len(content)] = content
+    return bytes(data)
 
 
 def mint_bytes(coin: Coin) -> bytes:
@@ -98,6 +135,13 @@ def account(state: State, fees: Fees, address: str) -> dict[str, Any] | None:
         return _told(global_bytes(), str(at.PUMP), rent(1088))
     if address == str(at.FEE_CONFIG):
         return _told(fee_bytes(fees), str(at.FEES), rent(4_097))
+    if address == str(pool_at.AMM_SETTINGS):
+        return _told(pool_settings_bytes(), str(at.AMM), rent(949))
+    if address == str(pool_at.AMM_FEE_CONFIG):
+        return _told(fee_bytes(POOL_FEES), str(at.FEES), rent(4_097))
+    pooled = state.get("pool", address)
+    if pooled is not None:
+        return _told(pool_bytes(state.get("coin", pooled)), str(at.AMM), lamports)
     mint = state.get("curve", address)
     if mint is not None:
         return _told(curve_bytes(state.get("coin", mint)), str(at.PUMP), lamports)
@@ -106,7 +150,7 @@ def account(state: State, fees: Fees, address: str) -> dict[str, Any] | None:
         return _told(mint_bytes(coin), coin.token_program, rent(82))
     held = state.holding(address)
     if held is not None:
-        program = state.get("coin", held.mint).token_program
+        program = state.program_of(held.mint)
         return _told(token_bytes(held, program), program, lamports)
     return _told(b"", str(at.SYSTEM), lamports) if lamports else None
 

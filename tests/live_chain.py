@@ -26,6 +26,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NamedTuple
 
+from alphaloop.markets.pumpfun.curve.completion import MIGRATION_FEE
 from alphaloop.markets.pumpfun.curve.fees import TODAY, Fees
 from alphaloop.markets.pumpfun.curve.reserves import START, SUPPLY, TOKENS_FOR_SALE, Reserves
 from alphaloop.markets.pumpfun.transactions import addresses as at
@@ -224,9 +225,26 @@ class Chain:
         coin = self.coin(mint)
         assert coin.complete
         assert coin.pool is None
-        base = SUPPLY - TOKENS_FOR_SALE - coin.after_base
-        quote = coin.reserves.real_sol - 15_000_001 + coin.after_quote
-        self.state.put("coin", mint, replace(coin, pool=(base, quote)))
+        state, pool = self.state, str(at.pool(at.key(mint)))
+        paid_in = coin.reserves.real_sol + coin.after_quote
+        deployer = name_key("deployer")
+        self.fund(deployer, 10**8)
+        state.move(deployer, pool, rent(300), "rent of the pool")
+        state.put("pool", pool, mint)
+        base_vault = state.open_account(deployer, pool, mint, coin.token_program)
+        quote_vault = state.open_account(deployer, pool, str(at.QUOTE_SOL), str(at.TOKEN))
+        for recipient in (*FEE_RECIPIENTS, *MAYHEM_RECIPIENTS, *BUYBACK_RECIPIENTS):
+            self.fund(deployer, 10**7)
+            state.open_account(deployer, recipient, str(at.QUOTE_SOL), str(at.TOKEN))
+        curve_tokens = token_address(coin.curve, mint, coin.token_program)
+        left = state.holding(curve_tokens)
+        assert left is not None
+        state.add_tokens(curve_tokens, -left.amount)
+        state.add_tokens(base_vault, left.amount)
+        state.move(coin.curve, quote_vault, paid_in - MIGRATION_FEE, "liquidity of the pool")
+        state.add_tokens(quote_vault, paid_in - MIGRATION_FEE)
+        state.move(coin.curve, FEE_RECIPIENTS[0], MIGRATION_FEE, "migration fee")
+        state.put("coin", mint, replace(coin, pool=(left.amount, paid_in - MIGRATION_FEE)))
 
     # -- time --------------------------------------------------------------------------------------------------------
 
@@ -409,7 +427,7 @@ class Chain:
         return [
             address
             for address, held in view.each("tokens").items()
-            if held.owner == owner and view.get("coin", held.mint).token_program == program
+            if held.owner == owner and view.program_of(held.mint) == program
         ]
 
     def context(self, mint: str) -> dict[str, Any]:
@@ -460,8 +478,12 @@ class Chain:
         for mint, coin in self.state.each("coin").items():
             assert held[mint] == coin.supply, f"{mint}: {held[mint]} of {coin.supply} base units are held"
             assert len(curve_bytes(coin)) == coin.account_bytes
-            kept = rent(coin.account_bytes) + coin.reserves.real_sol + coin.protocol_fees + coin.creator_fee
-            assert self.lamports(coin.curve) == kept + coin.after_quote, f"curve of {mint}"
+            kept = rent(coin.account_bytes) + coin.protocol_fees + coin.creator_fee
+            kept += 0 if coin.pool else coin.reserves.real_sol + coin.after_quote
+            assert self.lamports(coin.curve) == kept, f"curve of {mint}"
+        for address, account_of in self.state.each("tokens").items():
+            if account_of.mint == str(at.QUOTE_SOL):
+                assert self.lamports(address) == rent(165) + account_of.amount, f"wrapped SOL of {account_of.owner}"
 
     # -- inside ------------------------------------------------------------------------------------------------------
 

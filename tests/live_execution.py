@@ -20,7 +20,8 @@ from alphaloop.markets.pumpfun.transactions.tips import TIP_ACCOUNTS
 from alphaloop.markets.pumpfun.wire.keys import encode_base58
 from alphaloop.markets.pumpfun.wire.layouts import SELF_CALL
 from live_accounts import BUYBACK_RECIPIENTS, FEE_RECIPIENTS, MAYHEM_RECIPIENTS
-from live_programs import Meta, Place, instruction
+from live_amm import instruction
+from live_programs import Meta, Place
 from live_state import LEADERS, Coin, Failure, State
 
 COMPUTE = "ComputeBudget111111111111111111111111111111"
@@ -287,7 +288,7 @@ def _balances(state: State, parsed: Parsed) -> tuple[list[int], list[dict[str, A
             continue
         amount = {"amount": str(held.amount), "decimals": 6, "uiAmount": held.amount / 1e6}
         amount["uiAmountString"] = f"{held.amount / 1e6:g}"
-        program = state.get("coin", held.mint).token_program
+        program = state.program_of(held.mint)
         told = {"accountIndex": place, "mint": held.mint, "owner": held.owner, "programId": program}
         tokens.append(told | {"uiTokenAmount": amount})
     return [state.lamports(key) for key in parsed.keys], tokens

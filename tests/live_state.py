@@ -180,6 +180,26 @@ class State:
         found: Coin | None = self.get("coin", mint)
         return found
 
+    def program_of(self, mint: str) -> str:
+        """The token program of a coin, or of wrapped SOL."""
+        return str(at.TOKEN) if mint == str(at.QUOTE_SOL) else str(self.get("coin", mint).token_program)
+
+    def close_account(self, address: str, target: str) -> None:
+        """Close a token account of wrapped SOL, or an empty one: its lamports go to `target`."""
+        held = self.holding(address)
+        if held is None:
+            raise Failure("InvalidAccountData")
+        if held.amount and held.mint != str(at.QUOTE_SOL):
+            raise custom(11)
+        self.move(address, target, self.lamports(address), "closed account")
+        self.put("tokens", address, None)
+
+    def move_wrapped(self, source: str, target: str, lamports: int, reason: str) -> None:
+        """Move wrapped SOL: the amounts and the lamports beneath them."""
+        self.add_tokens(source, -lamports)
+        self.add_tokens(target, lamports)
+        self.move(source, target, lamports, reason)
+
     def total(self) -> int:
         """All lamports there are."""
         return sum(self.each("lamports").values())
