@@ -56,16 +56,19 @@ class Pages:
     ) -> Page:
         """Newest signals first; with `min_score`, signals and launches that `model` scored so, newest score first."""
         if min_score is None:
-            where = {} if mint is None else {"mint": mint}
-            rows, following = self._page("signals", where, ("known_ns",), limit, cursor)
+            of_mint: Where = {} if mint is None else {"mint": mint}
+            rows, following = self._page("signals", of_mint, ("known_ns",), limit, cursor)
             return {"items": self._with_scores([_signal(row) for row in rows]), "next": following}
-        scored, following = self._page(
-            "ml_scores", {"model": model, "probability": (">=", min_score)}, ("scored_ns",), limit, cursor
-        )
+        where: dict[str, Any] = {"model": model, "probability": (">=", min_score)}
+        if mint is not None:
+            tables = ("signals", "genesis_observations")
+            named = [self._records.select(table, {"mint": mint}, columns=("signal_id",)) for table in tables]
+            where["signal_id"] = ("in", [row["signal_id"] for rows in named for row in rows])
+        scored, following = self._page("ml_scores", where, ("scored_ns",), limit, cursor)
         ids = [row["signal_id"] for row in scored]
         found = {row["signal_id"]: _signal(row) for row in self._some("signals", "signal_id", ids)}
         found |= {row["signal_id"]: _genesis(row) for row in self._some("genesis_observations", "signal_id", ids)}
-        items = [found[one] for one in ids if one in found and mint in (None, found[one]["data"]["tokenMint"])]
+        items = [found[one] for one in ids if one in found]
         return {"items": self._with_scores(items), "next": following}
 
     def wallets(self, limit: int, cursor: str | None, min_alpha: float, active: bool) -> Page:

@@ -160,6 +160,12 @@ def test_signals_by_score(ask: Ask) -> None:
     assert launch["scores"] == {"reach_2x_1h": 0.95}
 
 
+def test_signals_of_a_token_by_score_fill_their_pages(ask: Ask) -> None:
+    assert sorted(walk(ask, "/signals", by_id, min_score=0.0, mint="mint1")) == ["s01", "s04", "s07"]
+    assert sorted(walk(ask, "/signals", by_id, min_score=0.9, mint="mint0")) == ["g0", "s09"]
+    assert ask("/signals", min_score=0.0, mint="nobody") == {"items": [], "next": None}
+
+
 def test_wallets_by_alpha(ask: Ask) -> None:
     assert walk(ask, "/wallets", lambda item: item["wallet"]) == ["w1", "w2", "w0", "w4"]
     assert walk(ask, "/wallets", lambda item: item["wallet"], min_alpha=50) == ["w1", "w2", "w0"]

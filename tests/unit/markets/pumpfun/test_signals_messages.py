@@ -7,6 +7,8 @@ import json
 import numpy as np
 import pytest
 
+from alphaloop.markets.pumpfun.signals.catalogue import GENESIS as GENESIS_SET
+from alphaloop.markets.pumpfun.signals.catalogue import SIGNAL as SIGNAL_SET
 from alphaloop.markets.pumpfun.signals.messages import (
     TYPES,
     AntiSignalMessage,
@@ -105,3 +107,12 @@ def test_missing_is_null_and_never_a_number() -> None:
     assert numbers([0.0, float("nan"), -1.5]) == [0.0, None, -1.5]
     body = encode(Regime(token_mint="", known_ns=1, code=0, name="bear", confidence=number(float("nan"))))
     assert b'"confidence":null' in body
+
+
+@pytest.mark.parametrize(("features", "count"), [(SIGNAL_SET, 68), (GENESIS_SET, 75)])
+def test_a_message_with_too_few_or_too_many_features_is_refused_at_the_door(features, count) -> None:
+    known = SIGNAL | {"feature_set": features.name, "feature_set_hash": features.hash}
+    assert len(decode(encode(SignalMessage(**known, features=[1.0] * count))).features) == count
+    for wrong in (10, count - 1, count + 1, 0):
+        with pytest.raises(UnreadableError, match=f"has {wrong} features, its set has {count}"):
+            decode(encode(SignalMessage(**known, features=[1.0] * wrong)))

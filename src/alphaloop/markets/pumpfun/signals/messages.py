@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alphaloop.core.errors import DataError
+from alphaloop.markets.pumpfun.signals.catalogue import GENESIS, SIGNAL
 from alphaloop.markets.pumpfun.signals.coin import CoinState
 from alphaloop.markets.pumpfun.signals.states import (
     Crowding,
@@ -186,6 +187,7 @@ class _Envelope(msgspec.Struct, frozen=True):
 
 _NAMES: Final = {kind: name for name, kind in TYPES.items()}
 _HEADS: Final = {kind: f'{{"type":"{name}","v":{VERSION},"data":'.encode() for name, kind in TYPES.items()}
+_WIDTHS: Final = {features.hash: len(features.names) for features in (SIGNAL, GENESIS)}
 _encoder: Final = msgspec.json.Encoder()
 _envelopes: Final = msgspec.json.Decoder(_Envelope)
 _decoders: Final = {name: msgspec.json.Decoder(kind) for name, kind in TYPES.items()}
@@ -209,7 +211,8 @@ def decode(body: bytes) -> Any:
     Raises
     ------
     UnreadableError
-        If it is no message, of an unknown type, or of another version than this reader's.
+        If it is no message, of an unknown type, of another version than this reader's, or has another number of
+        features than its feature set.
     """
     try:
         envelope = _envelopes.decode(body)
@@ -229,9 +232,15 @@ def decode(body: bytes) -> Any:
             "unknown_type", f"message has unknown type {envelope.type!r}; known are: {', '.join(TYPES)}"
         )
     try:
-        return decoder.decode(envelope.data)
+        message = decoder.decode(envelope.data)
     except _FAULTS as error:
         raise UnreadableError("malformed", f"message of type {envelope.type!r} is damaged: {error}; drop it") from None
+    if isinstance(message, Scorable):
+        width = _WIDTHS.get(message.feature_set_hash)
+        if width is not None and len(message.features) != width:
+            found = f"{len(message.features)} features, its set has {width}"
+            raise UnreadableError("malformed", f"message of type {envelope.type!r} has {found}; drop it")
+    return message
 
 
 def number(value: float) -> Number:
