@@ -176,10 +176,10 @@ def rows(records: Records, table: str) -> list[dict[str, Any]]:
 
 
 def replayed(
-    folder: Path, busiest: list[str], settings: dict[str, Any] | None = None
+    folder: Path, busiest: list[str], settings: dict[str, Any] | None = None, scorers: Any = None
 ) -> dict[str, list[dict[str, Any]]]:
     """Rows of a market that was never disturbed, over the recording of one that was."""
-    market = PumpMarket(CollectSettings.parse(settings or settings_of(busiest), "test").market)
+    market = PumpMarket(CollectSettings.parse(settings or settings_of(busiest), "test").market, scorers)
     marks = Marks(folder / "marks")
     with open_database("memory://") as records:
 
@@ -196,9 +196,13 @@ def replayed(
 
 
 def require_same(
-    folder: Path, records: Records, busiest: list[str], settings: dict[str, Any] | None = None
+    folder: Path,
+    records: Records,
+    busiest: list[str],
+    settings: dict[str, Any] | None = None,
+    scorers: Any = None,
 ) -> dict[str, int]:
-    expected = replayed(folder, busiest, settings)
+    expected = replayed(folder, busiest, settings, scorers)
     for table in FROM_EVENTS:
         assert rows(records, table) == expected[table], table
     return {table: len(expected[table]) for table in FROM_EVENTS}
@@ -213,6 +217,9 @@ def kill_again_and_again(
     kills: int,
     beside: Callable[[asyncio.Event], Coroutine[Any, Any, None]] | None = None,
     commands: list[str] | None = None,
+    settings: dict[str, Any] | None = None,
+    models: Path | None = None,
+    scorers: Any = None,
 ) -> dict[str, int]:
     chance = random.Random(int.from_bytes(os.urandom(4), "big"))
     start = SimulationSettings().start_ns
@@ -224,8 +231,9 @@ def kill_again_and_again(
         "origin_ns": start,
         "wall_ns": clock.wall_ns,
         "speed": SPEED,
-        "settings": settings_of(busiest),
+        "settings": settings or settings_of(busiest),
         "commands": commands or [],
+        "models": None if models is None else str(models),
     }
 
     async def launch(node: Any) -> asyncio.subprocess.Process:
@@ -278,7 +286,7 @@ def kill_again_and_again(
     run(test)
     assert recording(folder) == succeeded(chain)
     with open_database(db) as records:
-        found = require_same(folder, records, busiest)
+        found = require_same(folder, records, busiest, settings, scorers)
         trades = [event for event in read_events(folder / "recording") if isinstance(event, Trade)]
         assert records.count("trades") == len(trades)
         assert found["signals"] > 20

@@ -1,8 +1,9 @@
 """The collector as a process of its own, on a clock that runs faster than the wall's: a minute's window takes a second.
 
 Run as a script with one JSON argument: ``data``, ``db``, ``bus``, ``origin_ns`` (of the clock), ``wall_ns`` (when it
-began), ``speed``, ``settings``; endpoints come from the environment. The wallets in ``commands`` are tracked and
-untracked by hand at random, again and again; what was answered is forced to disk in ``answered`` beside the data.
+began), ``speed``, ``settings``, ``models`` (a folder, or null); endpoints come from the environment. The wallets in
+``commands`` are tracked and untracked by hand at random, again and again; what was answered is forced to disk in
+``answered`` beside the data.
 """
 
 from __future__ import annotations
@@ -57,7 +58,8 @@ def main() -> None:
     log_to_standard_error(as_json=True)
     given = json.loads(sys.argv[1])
     clock = FastClock(given["origin_ns"], given["wall_ns"], given["speed"])
-    places = Places(Path(given["data"]), given["db"], given["bus"])
+    models = None if given.get("models") is None else Path(given["models"])
+    places = Places(Path(given["data"]), given["db"], given["bus"], models)
     settings = CollectSettings.parse(given["settings"], "test")
 
     async def beside(_records: Any, bus: Any, end: asyncio.Event) -> None:

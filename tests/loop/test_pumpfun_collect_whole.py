@@ -22,7 +22,7 @@ from alphaloop.markets.pumpfun.events import Trade
 from alphaloop.markets.pumpfun.models_at_hand import ModelsAtHand
 from alphaloop.markets.pumpfun.services.assembly import open_database
 from alphaloop.markets.pumpfun.settings import PumpSettings
-from alphaloop.markets.pumpfun.signals.messages import SignalMessage, decode, envelope
+from alphaloop.markets.pumpfun.signals.messages import GenesisMessage, SignalMessage, decode, envelope
 from alphaloop.markets.pumpfun.signals.vector import from_bytes
 from alphaloop.markets.pumpfun.simulator.chain import events as simulated
 from alphaloop.markets.pumpfun.simulator.settings import SimulationSettings
@@ -79,7 +79,7 @@ def make(folder: Path, rows: Any, number: int) -> dict[str, str]:
 class Bus:
     """What the collector published on ``trade:signals``."""
 
-    heard: list[SignalMessage] = field(default_factory=list)
+    heard: list[SignalMessage | GenesisMessage] = field(default_factory=list)
 
 
 @asynccontextmanager
@@ -88,7 +88,7 @@ async def listening(url: str) -> AsyncIterator[Bus]:
 
     async def listen(messages: Any) -> None:
         async for message in messages:
-            if isinstance(one := decode(message.body), SignalMessage):
+            if isinstance(one := decode(message.body), SignalMessage | GenesisMessage):
                 found.heard.append(one)
 
     async with open_bus(url) as bus, bus.subscribe("trade:signals", capacity=10**6) as messages:
@@ -135,8 +135,10 @@ def test_models_score_in_the_running_process_and_are_replaced_in_it(
             parts.append({one.signal_id for one in bus.heard} - known)
 
         def start() -> Any:
+            # Its password must not be on a command line, where everybody can read it.
+            environment = {"REDIS_URL": redis_url}
             keys = command.endpoint_file(tmp_path / "keys.toml", {"name": "node", "ws_url": node.ws_url} | http(node))
-            return processes.start(data, settings, "--models", models, "--bus", redis_url, endpoints=keys)
+            return processes.start(data, settings, "--models", models, endpoints=keys, environment=environment)
 
         async with node, command.Collectors() as processes, listening(redis_url) as bus:
             process = await start()
@@ -203,6 +205,53 @@ def require_scores(folder: Path, database: str, bus: Bus, parts: list[set[str]],
             score = stored[message.signal_id, name]
             assert (score["probability"], score["model_id"]) == (message.scores[name], loaded[part][name])
     assert len({message.scores[NAMES[0]] for message in bus.heard}) > 10
+
+
+@pytest.mark.slow
+def test_killed_while_models_score_it_says_and_stores_the_same(
+    tmp_path: Path, chain: list[Any], rows: Any, redis_url: str
+) -> None:
+    """All eight models, signals and launches, on a clock that runs faster; batch equals live, models included."""
+    models, heard = tmp_path / "models", list[Any]()
+    for place, name in enumerate(("reach_2x_10m", "reach_3x_30m", *NAMES)):
+        makers.make_artifact(models / name, name, "pumpfun-signal", rows["pumpfun-signal"], created_ns=1, seed=place)
+        launch = f"genesis_{name.removeprefix('reach_')}"
+        genesis = rows["pumpfun-genesis"]
+        makers.make_artifact(models / launch, launch, "pumpfun-genesis", genesis, created_ns=1, seed=20 + place)
+    offline = ModelsAtHand(models)
+    assert len(offline.reload()) == 8
+    busiest, database = case.busiest_wallets(), f"sqlite:///{tmp_path / 'pumpfun.db'}"
+    market = {"tracked_wallets": busiest, "genesis": {"early_score": 0.75, "score": 0.3}}
+    settings = case.settings_of(busiest, market=market, inference_s=0.1)
+
+    async def listen(stop: asyncio.Event) -> None:
+        async with listening(redis_url) as bus:
+            await stop.wait()
+            heard.extend(bus.heard)
+
+    found = case.kill_again_and_again(
+        tmp_path, chain, busiest, database, redis_url, 3, listen, settings=settings, models=models, scorers=offline
+    )
+    with open_database(database) as records:
+        scores = {(row["signal_id"], row["model"]): row for row in records.select("ml_scores")}
+        stored = {row["signal_id"]: row for row in records.select("signals")}
+        launches = {row["signal_id"]: row for row in records.select("genesis_observations")}
+    by_id = {one.signal_id: one for one in heard}
+    assert all(one == by_id[one.signal_id] for one in heard)
+    assert {one for one in by_id if one not in launches} == set(stored)
+    announced = [row for signal_id, row in launches.items() if signal_id in by_id]
+    assert all(row["emitted"] for row in announced)
+    assert {row["mint"] for row in announced} == {row["mint"] for row in launches.values() if row["emitted"]}
+    assert announced
+    for one in by_id.values():
+        at_hand = offline.genesis(one.vector) if one.signal_id in launches else offline.signal(one.vector)
+        assert one.scores == dict(at_hand)
+        assert len(one.scores) == 4
+    for (signal_id, model), row in scores.items():
+        features = from_bytes((stored.get(signal_id) or launches[signal_id])["features"])
+        at_hand = offline.signal(features) if signal_id in stored else offline.genesis(features)
+        assert row["probability"] == at_hand[offline.models[model].target]
+    assert len(scores) >= 4 * 0.8 * (found["signals"] + found["genesis_observations"])
 
 
 def test_a_second_process_on_the_same_folder_is_refused(
