@@ -21,8 +21,10 @@ from alphaloop.trading.portfolio.records import (
     Notice,
     NotStored,
     Opened,
+    Output,
     Place,
     Submit,
+    Tick,
     Verify,
 )
 
@@ -73,6 +75,7 @@ class TraderCore:
         self._told = 0
         self._batch = Batch(0)
         self._urgent = False
+        self._quiet: Tick | None = None
 
     @property
     def is_urgent(self) -> bool:
@@ -94,9 +97,7 @@ class TraderCore:
         StateError
             If the input does not fit; the trader has to stop then.
         """
-        outputs = self.engine.apply(told)
-        self._batch.inputs.append(told)
-        self._told += 1
+        outputs = self._pass_time(told) if type(told) is Tick else self._apply(told)
         for output in outputs:
             kind = type(output)
             if kind is Decision:
@@ -144,6 +145,31 @@ class TraderCore:
         """Throw an entry's transaction away unseen."""
         self.venue.discard(submit.signature)
         self.tell(NotStored(at_ns=now_ns, signature=submit.signature, reason=reason))
+
+    def _apply(self, told: AnyInput) -> list[Output]:
+        quiet, self._quiet = self._quiet, None
+        outputs = self.engine.apply(told)
+        # A clock that was set back is behind a moment that the engine has seen: the journal must have seen it, too.
+        for each in (quiet, told):
+            if each is not None and (each is told or each.at_ns > told.at_ns):
+                self._batch.inputs.append(each)
+                self._told += 1
+        return outputs
+
+    def _pass_time(self, tick: Tick) -> list[Output]:
+        """Apply a tick, and keep it out of the journal if it changed nothing: most do, four times a second."""
+        state = self.engine.state
+        changed, account = state.changed, state.account_changed
+        state.changed, state.account_changed = {}, False
+        outputs = self.engine.apply(tick)
+        if outputs or state.changed or state.account_changed:
+            self._batch.inputs.append(tick)
+            self._told += 1
+            self._quiet = None
+        else:
+            self._quiet = tick
+        state.changed, state.account_changed = changed | state.changed, account or state.account_changed
+        return outputs
 
     def _decided(self, decision: Decision) -> None:
         self.decisions += 1

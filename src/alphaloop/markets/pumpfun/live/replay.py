@@ -143,7 +143,8 @@ class _Replay:
             await trader.prove()
             await trader.ask_chain(silent=False)
             trader.tell(Tick(at_ns=self._clock.ns))
-            await self._work(trader)
+            if self._core.is_urgent:
+                await self._work(trader)
             self._next_ns += self._tick_ns
         self._next_ns = max(self._next_ns, now_ns)
 

@@ -31,6 +31,7 @@ from alphaloop.trading.portfolio.records import (
     Order,
     Scored,
     Sent,
+    Tick,
 )
 
 SOL = 10**9
@@ -281,3 +282,31 @@ def test_while_nothing_can_be_stored_the_newest_row_counts_and_the_journal_stays
     fresh = PortfolioEngine(standard_portfolio())
     replayed(fresh, batch.inputs)
     assert fresh.state.save() == core.engine.state.save()
+
+
+def test_moments_at_which_nothing_happened_are_not_in_the_journal() -> None:
+    core = core_of()
+    bought(core)
+    before = len(core.take(20)[0].inputs)
+    assert before
+    for number in range(100):
+        core.tell(Tick(at_ns=1_000 + number))
+    core.tell(scored("s2", "other", score=0.1, at_ns=500))  # the clock was set back
+    core.tell(Tick(at_ns=3600 * SOL * 2))  # two hours later: the position's time is up
+    batch, _ = core.take(30)
+    assert [type(each).__name__ for each in batch.inputs[:3]] == ["Tick", "Scored", "Tick"]
+    assert len(batch.inputs) < 10
+
+
+def test_a_journal_without_quiet_moments_leads_to_the_same_state() -> None:
+    core = core_of()
+    inputs = list(core.take(1)[0].inputs)
+    core.tell(Balance(at_ns=2, amount=2 * SOL))
+    for number in range(50):
+        core.tell(Tick(at_ns=100 + number * 10))
+        core.tell(scored(f"n{number}", f"mint{number}", score=0.7 + number / 100, at_ns=100 + number * 7))
+    inputs += core.take(9_999)[0].inputs
+    fresh = PortfolioEngine(standard_portfolio())
+    replayed(fresh, inputs)
+    assert fresh.state.save() == core.engine.state.save()
+    assert fresh.state.now_ns == core.engine.state.now_ns
