@@ -22,9 +22,20 @@ IDLE_S = 2.0
 LEAST_TOKEN = 16
 API_TOKEN = "api-token"  # noqa: S105 - the name of a file
 API_ADDRESS = "api-address"
+CHAIN_ONLY = {
+    "bus": "a replay publishes nothing",
+    "endpoints": "a replay asks nobody",
+    "archive": "a replay moves nothing away",
+    "api": "serve what it stored with alphaloop pumpfun serve",
+    "api_port": "serve what it stored with alphaloop pumpfun serve",
+    "duration": "a replay ends with its recording",
+    "until_idle": "a replay ends with its recording",
+}
+"""Options of the command line that mean nothing to a replay, and why."""
 
 
 def collect(
+    context: typer.Context,
     replay: Annotated[
         Path | None,
         typer.Option("--replay", help="A recording, or files of events, curves or instructions, instead of the chain."),
@@ -72,13 +83,17 @@ def collect(
 
         if report is not None and (replay is None or report.suffix not in (".html", ".json")):
             raise InputError(f"--report {report}: give it with --replay, and a name that ends in .html or .json")
+        if replay is not None:
+            refuse_for_replay(context)
         log_to_standard_error(as_json)
         chosen = choose(settings, pumpswap, archive, data)
         database = db or f"sqlite:///{data / 'pumpfun.db'}"
         if replay is not None:
+            from alphaloop.markets.pumpfun.services.assembly import models_of
             from alphaloop.markets.pumpfun.services.replay import replay_into
 
-            emit(replay_into(replay, database, chosen, report, progress), as_json, show_replay)
+            scoring = None if models is None else models_of(models)
+            emit(replay_into(replay, database, chosen, report, progress, scoring), as_json, show_replay)
             return
         from alphaloop.core.extras import require
 
@@ -97,6 +112,16 @@ def collect(
         emit(result, as_json, show)
 
 
+def refuse_for_replay(context: typer.Context) -> None:
+    """Refuse what the command line asks of the chain's collector only; the environment may be set for that one."""
+    from alphaloop.core.errors import InputError
+
+    for name, why in CHAIN_ONLY.items():
+        source = context.get_parameter_source(name)
+        if source is not None and source.name == "COMMANDLINE":
+            raise InputError(f"--{name.replace('_', '-')} with --replay: {why}; leave it out")
+
+
 def choose(file: Path | None, pumpswap: bool, archive: str | None, data: Path) -> CollectSettings:
     """Give the settings of a file, with what the command line says on top."""
     from alphaloop.markets.pumpfun.services.settings import CollectSettings
@@ -112,11 +137,16 @@ def choose(file: Path | None, pumpswap: bool, archive: str | None, data: Path) -
     return chosen
 
 
-def serve_beside(data: Path, port: int) -> Beside:
+def serve_beside(data: Path, port: int, *, token_file: str = API_TOKEN, address_file: str = API_ADDRESS) -> Beside:
     """Give what serves the API inside the collector.
 
     The token is that of ``ALPHALOOP_API_TOKEN``, or a new one that only the owner of ``DATA/api-token`` can read. The
     address is written to ``DATA/api-address``, for the commands that ask a running collector.
+
+    Parameters
+    ----------
+    token_file, address_file : str
+        Other names in that folder.
     """
     import os
 
@@ -139,12 +169,12 @@ def serve_beside(data: Path, port: int) -> Beside:
 
     async def beside(records: Records, bus: Bus, end: asyncio.Event) -> None:
         if given is None:
-            keep_token(data / API_TOKEN, settings.token.get_secret_value())
+            keep_token(data / token_file, settings.token.get_secret_value())
         app = create_app([PumpPart(records, bus)], settings)
         await serve(app, settings, end, ready)
 
     def ready(url: str) -> None:
-        write_text(data / API_ADDRESS, url + "\n")
+        write_text(data / address_file, url + "\n")
         note(f"serving {url}")
 
     return beside
@@ -205,3 +235,5 @@ def show_replay(result: Mapping[str, Any]) -> None:
         for line in file["not_allowed"]:
             say(f"  not       {line}")
     say(f"events {result['events']:,}, signals {result['signals']:,}, rows stored {result['stored_rows']:,}")
+    if result["scores"]:
+        say(f"scores {result['scores']:,}")

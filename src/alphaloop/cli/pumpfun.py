@@ -8,12 +8,13 @@ from typing import Annotated, Any
 
 import typer
 
-from alphaloop.cli import tracking
+from alphaloop.cli import serving, tracking
 from alphaloop.cli.output import JsonFlag, emit, exit_codes, note, progress_bar, say
 
 app = typer.Typer(no_args_is_help=True)
 app.command()(tracking.track)
 app.command()(tracking.untrack)
+app.command()(serving.serve)
 
 
 @app.command()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 from alphaloop.core.addresses import redacted
@@ -34,7 +35,9 @@ class Place:
 
 
 def parse_place(url: str) -> Place:
-    """Understand the URL of a store; text without ``://`` is the name of a SQLite file.
+    """Understand the URL of a store; the name of a file that has a suffix, such as ``x.db``, is a SQLite file.
+
+    Any other word is refused: a slip of the pen would make a file of that name.
 
     Raises
     ------
@@ -42,7 +45,7 @@ def parse_place(url: str) -> Place:
         If it is of no kind that is known here.
     """
     scheme, mark, rest = url.partition("://")
-    if not mark and url:
+    if not mark and Path(url).suffix and ":" not in url:
         return Place("sqlite", url, url)
     if url == "memory://":
         return Place("memory", url)

@@ -79,10 +79,59 @@ def test_strange_files_are_told_apart_and_nothing_fails(tmp_path: Path) -> None:
     (tmp_path / "b.json").write_text('{"x": 1}')
     (tmp_path / "c.parquet").write_bytes(b"PAR1 no")
     (tmp_path / "d.txt").write_text("hello")
-    result = replay_into(tmp_path, "memory://", CollectSettings(), None, silent)
+    report = tmp_path.parent / f"{tmp_path.name}.json"
+    with pytest.raises(DataError, match=r"a.json does not allow events: .*, and 3 more; give a recording"):
+        replay_into(tmp_path, f"sqlite:///{report}.db", CollectSettings(), report, silent)
+    result = json.loads(report.read_text())
     assert [file["kind"] for file in result["files"]] == ["other JSON", "other JSON", "other", "other"]
     assert all(file["not_allowed"] for file in result["files"])
     assert result["events"] == 0
+    assert not Path(f"{report}.db").exists(), "what holds nothing leaves no database"
+
+
+def test_files_that_hold_nothing_are_bad_input(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "x.md").write_text("# words")
+    for path, said in ((tmp_path / "x.md", "neither JSON nor Parquet"), (tmp_path / "empty", "there is nothing in it")):
+        found = invoke("--replay", path, "--db", f"sqlite:///{tmp_path / 'x.db'}")
+        assert found.exit_code == 2
+        assert said in found.stderr
+        assert not (tmp_path / "x.db").exists()
+
+
+@pytest.mark.parametrize(
+    "option",
+    [("--bus", "redis://127.0.0.1:1"), ("--api",), ("--api-port", "9"), ("--duration", "3"), ("--until-idle",),
+     ("--endpoints", "x.toml"), ("--archive", "there")],
+)  # fmt: skip
+def test_what_a_replay_does_not_do_is_refused(tmp_path: Path, option: tuple[str, ...]) -> None:
+    found = invoke("--replay", tmp_path, "--db", "memory://", *option)
+    assert found.exit_code == 2
+    assert f"{option[0]} with --replay" in found.stderr
+
+
+def test_models_that_are_not_there_are_bad_input(tmp_path: Path) -> None:
+    found = invoke("--replay", tmp_path, "--db", "memory://", "--models", tmp_path / "none")
+    assert found.exit_code == 2
+    assert "no such folder" in found.stderr
+
+
+def test_an_environment_for_the_collector_stands_in_no_replays_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REDIS_URL", "redis://127.0.0.1:1")
+    assert "there is nothing in it" in invoke("--replay", tmp_path, "--db", "memory://").stderr
+
+
+@pytest.mark.parametrize("url", ["postgresql://u:secret@127.0.0.1:1/x", "sqlite:////proc/none/x.db", "sqlite:///{}"])
+def test_a_database_that_cannot_be_used_at_the_start_is_bad_input(tmp_path: Path, url: str) -> None:
+    with Wal(tmp_path / "recording") as wal:
+        wal.append(list(islice(simulated(SimulationSettings.small()), 10)))
+        wal.sync()
+    found = invoke("--replay", tmp_path / "recording", "--db", url.format(tmp_path))
+    assert found.exit_code == 2, found.stderr
+    assert "--db" in found.stderr
+    assert "secret" not in found.stderr
 
 
 @pytest.mark.real

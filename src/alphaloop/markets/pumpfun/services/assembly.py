@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 from alphaloop.bus.address import open_bus
 from alphaloop.bus.contract import Bus
 from alphaloop.core.clock import Clock, SystemClock
-from alphaloop.core.errors import InputError
+from alphaloop.core.errors import InputError, StoreAwayError
 from alphaloop.markets.pumpfun.archive import Archive
 from alphaloop.markets.pumpfun.inference import InferenceSettings, MlInference
 from alphaloop.markets.pumpfun.ingest.endpoints import EndpointSettings, endpoints_of_environment, read_endpoints
@@ -60,15 +60,26 @@ class Places:
 
 
 def open_database(url: str) -> Records:
-    """Open the database and bring its tables up to date."""
-    if url.startswith("sqlite:///"):
-        Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
-    records = open_records(url)
+    """Open the database and bring its tables up to date.
+
+    Raises
+    ------
+    InputError
+        If there is no such database, or it cannot be used now: at a start that is most often a wrong address.
+    """
     try:
-        records.migrate(SCHEMA)
-    except BaseException:
-        records.close()
-        raise
+        if url.startswith("sqlite:///"):
+            Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+        records = open_records(url)
+        try:
+            records.migrate(SCHEMA)
+        except BaseException:
+            records.close()
+            raise
+    except OSError as error:
+        raise InputError(f"--db {url}: its folder cannot be made ({error.strerror}); give another place") from None
+    except StoreAwayError as away:
+        raise InputError(f"--db {str(away).partition(';')[0]}; start it, or correct --db") from None
     return records
 
 

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,8 +22,10 @@ from alphaloop.core.errors import DataError
 from alphaloop.core.progress import Progress
 from alphaloop.markets.pumpfun.emissions import Row
 from alphaloop.markets.pumpfun.events import Input
+from alphaloop.markets.pumpfun.inference import InferenceSettings, MlInference
 from alphaloop.markets.pumpfun.ingest.writer import Change, rows_of
 from alphaloop.markets.pumpfun.market import PumpMarket
+from alphaloop.markets.pumpfun.models_at_hand import ModelsAtHand
 from alphaloop.markets.pumpfun.recording.replay import file_records, read_records
 from alphaloop.markets.pumpfun.services.assembly import open_database
 from alphaloop.markets.pumpfun.services.curve_tables import read_curves
@@ -34,6 +38,7 @@ from alphaloop.stores.records import Records
 
 ROWS_AT_ONCE: Final = 20_000
 LONGEST_PAUSE_NS: Final = NS_PER_DAY
+FOR_EVER_S: Final = 1e9
 _SEGMENT: Final = re.compile(r"\d{19}-\d{19}\.parquet")
 _NO_SIGNATURE: Final = re.compile("1*")
 
@@ -43,15 +48,26 @@ class _Replay:
 
     Parameters
     ----------
+    open_records : callable
+        Opens the database, once there is a row for it.
     one_market : bool
         Whether all comes from one collector, whose market went on after every pause.
+    models : ModelsAtHand or None
+        What scores the messages.
     """
 
-    def __init__(self, records: Records, settings: CollectSettings, one_market: bool) -> None:
+    def __init__(
+        self,
+        open_records: Callable[[], Records],
+        settings: CollectSettings,
+        one_market: bool,
+        models: ModelsAtHand | None = None,
+    ) -> None:
         self._one_market = one_market
-        self._records = records
+        self._open_records = open_records
         self._settings = settings
-        self._market = PumpMarket(settings.market)
+        self._models = models
+        self._market = PumpMarket(settings.market, models)
         self._waiting: list[Row | Change] = []
         self._known_ns = 0
         self.counts: Counter[str] = Counter()
@@ -62,7 +78,7 @@ class _Replay:
         """Take in an event; after a day without one, another market begins: its books would know nothing of now."""
         if not self._one_market and self._known_ns and event.known_ns - self._known_ns > LONGEST_PAUSE_NS:
             self.end()
-            self._market = PumpMarket(self._settings.market)
+            self._market = PumpMarket(self._settings.market, self._models)
         self._known_ns = event.known_ns
         before = self._market.counts.signals
         self.store(row for row in self._market.apply(event) if isinstance(row, Row))
@@ -86,21 +102,29 @@ class _Replay:
 
     def flush(self) -> None:
         """Write the rows that wait, in one transaction."""
+        if not self._waiting:
+            return
+        records = self._open_records()
         by_table: dict[str, list[dict[str, Any]]] = {}
         for row in self._waiting:
             if isinstance(row, Row):
                 by_table.setdefault(row.table, []).append(row.values)
-        with self._records.transaction():
+        with records.transaction():
             for table, values in by_table.items():
-                self._records.add(table, values, conflict="replace")
+                records.add(table, values, conflict="replace")
             for change in self._waiting:
                 if isinstance(change, Change):
-                    self._records.update(change.table, change.where, change.values)
+                    records.update(change.table, change.where, change.values)
         self._waiting.clear()
 
 
 def replay_into(
-    path: Path, database: str, settings: CollectSettings, report: Path | None, progress: Progress
+    path: Path,
+    database: str,
+    settings: CollectSettings,
+    report: Path | None,
+    progress: Progress,
+    models: ModelsAtHand | None = None,
 ) -> dict[str, Any]:
     """Replay a recording, a file or a folder of files into a database, and say what each file allowed.
 
@@ -108,32 +132,51 @@ def replay_into(
     ----------
     report : Path or None
         Also write what is returned, as ``.html`` or ``.json``.
+    models : ModelsAtHand, optional
+        What scores the messages, and after the replay every stored signal and launch, however old.
 
     Raises
     ------
     DataError
-        If the path does not exist, or the recording is damaged.
+        If the path does not exist, the recording is damaged, or nothing in the files can be used; there is then no new
+        database.
     """
     if not path.exists():
         raise DataError(f"--replay {path}: there is no such file or folder; give a recording or recorded files")
-    began = stopwatch()
-    with open_database(database) as records:
-        recorded = is_recording(path)
-        replay = _Replay(records, settings, one_market=recorded)
+    began, recorded, scores = stopwatch(), is_recording(path), 0
+    with ExitStack() as stack:
+        # Opened late, so that a file that holds nothing leaves nothing behind.
+        opened = cache(lambda: stack.enter_context(open_database(database)))
+        if recorded:
+            opened()
+        replay = _Replay(opened, settings, recorded, models)
         readings = [_recording(path, replay, progress)] if recorded else _files(path, replay, settings)
         replay.end()
+        if models is not None and replay.counts:
+            scores = MlInference(opened(), models, InferenceSettings(lookback_s=FOR_EVER_S)).score_pending()
     result: dict[str, Any] = {
         "path": str(path),
         "seconds": round(stopwatch() - began, 3),
         "events": replay.events,
         "signals": replay.signals,
         "stored_rows": sum(replay.counts.values()),
+        "scores": scores,
         "tables": dict(sorted((+replay.counts).items())),
         "files": [reading.plain() for reading in readings],
     }
     if report is not None:
         write_reading(report, result)
+    if not replay.events and not replay.counts:
+        raise DataError(f"--replay {path}: {_nothing(readings)}; give a recording, or files of events or curves")
     return result
+
+
+def _nothing(readings: list[FileReading]) -> str:
+    """Say why nothing came of files."""
+    reasons = [f"{reading.file} does not allow {reading.not_allowed[0]}" for reading in readings if reading.not_allowed]
+    if not reasons:
+        return "there is nothing in it"
+    return "nothing in it can be used: " + reasons[0] + (f", and {len(reasons) - 1} more" if reasons[1:] else "")
 
 
 def is_recording(path: Path) -> bool:

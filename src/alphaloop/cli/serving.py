@@ -1,0 +1,62 @@
+"""``alphaloop pumpfun serve``: the API over what is stored, without a collector in the process."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from alphaloop.cli.collect import log_to_standard_error, serve_beside
+from alphaloop.cli.output import exit_codes
+
+LOOK_S = 0.2
+
+
+def serve(
+    db: Annotated[
+        str,
+        typer.Option(
+            "--db",
+            envvar="DATABASE_URL",
+            help="sqlite:///FILE or postgresql://..., as a collector or a replay left it.",
+        ),
+    ],
+    data: Annotated[Path, typer.Option("--data", help="Folder for serve-token and serve-address.")] = Path("pumpfun"),
+    bus: Annotated[
+        str, typer.Option("--bus", envvar="REDIS_URL", help="Redis of the collector whose feed is passed on.")
+    ] = "memory://",
+    port: Annotated[int, typer.Option("--port", min=0, max=65_535, help="0 for any that is free.")] = 8788,
+) -> None:
+    """Serve the API of a database, on loopback, with a token; without the collector's Redis its feed is silent."""
+    with exit_codes():
+        import asyncio
+
+        from alphaloop.bus.address import open_bus
+        from alphaloop.core.errors import InputError
+        from alphaloop.live.shutdown import stop_on_signals
+        from alphaloop.markets.pumpfun.services.assembly import open_database
+
+        file = Path(db.removeprefix("sqlite:///"))
+        if db.startswith("sqlite:///") and not file.is_file():
+            raise InputError(f"--db {db}: there is no such file; collect or replay into it first")
+        log_to_standard_error(as_json=False)
+        beside = serve_beside(data, port, token_file="serve-token", address_file="serve-address")  # noqa: S106
+
+        async def run() -> None:
+            end = asyncio.Event()
+
+            async def end_when_asked() -> None:
+                while not stop.asked:
+                    await asyncio.sleep(LOOK_S)
+                end.set()
+
+            async with open_bus(bus) as opened:
+                watching = asyncio.create_task(end_when_asked())
+                try:
+                    await beside(records, opened, end)
+                finally:
+                    watching.cancel()
+
+        with open_database(db) as records, stop_on_signals() as stop:
+            asyncio.run(run())
