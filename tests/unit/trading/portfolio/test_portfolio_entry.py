@@ -270,3 +270,27 @@ def test_a_regime_may_lower_a_threshold_and_enlarge_a_size() -> None:
 def test_a_threshold_beyond_one_is_reached_by_nobody() -> None:
     desk = Desk(regimes={"bear": {"add_threshold": 0.5}})
     assert desk.score("A", 1.0, regime="bear").stopped_by == "score_threshold"
+
+
+def test_conviction_counts_from_the_threshold_that_the_regime_made() -> None:
+    desk = Desk(regimes={"bear": {"add_threshold": 0.1}}, sizing={"least_conviction": 0.0})
+    assert desk.score("A", 0.95, regime="bear").size == pytest.approx(SOL, abs=2)
+    desk.die()
+    assert desk.score("A", 0.95).size == pytest.approx(1.5 * SOL, abs=2)
+
+
+def test_a_price_from_before_the_signal_is_not_the_newest() -> None:
+    desk = Desk()
+    desk.score("A", price=1.0)
+    desk.mark("A", 0.3, age_s=1)
+    assert desk.trade().last == 1.0
+
+
+def test_the_first_decision_of_a_day_begins_it() -> None:
+    desk = Desk(breakers={"max_consecutive_losses": 0})
+    desk.hold("A")
+    desk.mark("A", 0.5)
+    desk.wait(86_400, tick=False)
+    equity = desk.state.equity
+    desk.score("B")
+    assert desk.state.panel.state.day_equity == equity
