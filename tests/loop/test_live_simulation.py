@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 import structlog
 
+from alphaloop.core.errors import AwayError
 from alphaloop.markets.pumpfun.live.chain_venue import ChainVenue
+from alphaloop.markets.pumpfun.live.submission import Submission
 from alphaloop.trading.portfolio.leaving import Leaving
 from alphaloop.trading.portfolio.proving import Proving
 from alphaloop.trading.portfolio.submitting import Submitting
@@ -103,20 +105,19 @@ def _books_a_fill_twice(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _submits_before_it_stores(monkeypatch: pytest.MonkeyPatch) -> None:
-    from alphaloop.markets.pumpfun.live.trader import Trader
-
-    async def hasty(self: Any) -> None:
-        if self.core.is_idle:
+    async def hasty(self: Submission) -> None:
+        trader = self._trader
+        if trader.core.is_idle:
             return
-        batch, work = self.core.take(self.clock.now_ns())
-        self._work_on(work)
-        await self.sleep(0.2)
+        batch, work = trader.core.take(trader.clock.now_ns())
+        self.work_on(work)
+        await trader.sleep(0.2)
         try:
-            await self.store.write(batch)
-        except Exception:
-            self.core.put_back(batch, self.clock.now_ns())
+            await trader.store.write(batch)
+        except AwayError:
+            trader.core.put_back(batch, trader.clock.now_ns())
 
-    monkeypatch.setattr(Trader, "flush", hasty)
+    monkeypatch.setattr(Submission, "flush", hasty)
 
 
 @pytest.mark.parametrize(

@@ -149,7 +149,7 @@ class LiveProcess:
 
     async def _say_goodbye(self, trader: Trader, stop: Stop) -> None:
         while True:
-            await trader.flush()
+            await trader.submission.flush()
             try:
                 if trader.core.is_idle:
                     await self.store.stopped(stop.by, self.clock.now_ns())

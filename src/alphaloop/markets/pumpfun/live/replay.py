@@ -30,7 +30,8 @@ from alphaloop.markets.pumpfun.live.reconcile import Reconciliation
 from alphaloop.markets.pumpfun.live.settings import LiveSettings
 from alphaloop.markets.pumpfun.live.store import RecordsLiveStore
 from alphaloop.markets.pumpfun.live.summary import position, standing
-from alphaloop.markets.pumpfun.live.trader import TOKEN_CHANNEL, Trader
+from alphaloop.markets.pumpfun.live.trader import Trader
+from alphaloop.markets.pumpfun.live.watch import TOKEN_CHANNEL
 from alphaloop.markets.pumpfun.market import PumpMarket
 from alphaloop.markets.pumpfun.models_at_hand import ModelsAtHand
 from alphaloop.markets.pumpfun.recording.replay import read_events
@@ -141,7 +142,7 @@ class _Replay:
         while self._next_ns < now_ns and self._core.engine.state.trades:
             self._clock.ns = self._next_ns
             await trader.prove()
-            await trader.ask_chain(silent=False)
+            await trader.watch.ask_chain(silent=False)
             trader.tell(Tick(at_ns=self._clock.ns))
             if self._core.is_urgent:
                 await self._work(trader)
@@ -160,8 +161,8 @@ class _Replay:
         return channel.startswith(TOKEN_CHANNEL) and channel[len(TOKEN_CHANNEL) :] in self._core.engine.state.by_asset
 
     async def _work(self, trader: Trader) -> None:
-        await trader.flush()
-        await trader.settle()
+        await trader.submission.flush()
+        await trader.submission.settle()
 
     def _notice(self, notice: Notice) -> None:
         self._notices[notice.event] += 1

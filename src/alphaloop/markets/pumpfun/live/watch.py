@@ -1,0 +1,116 @@
+"""Watching what is held: its prices, wherever they can be had, and the warnings that speak of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from alphaloop.bus.contract import Subscription
+from alphaloop.core.clock import to_ns
+from alphaloop.core.errors import AwayError, BusAwayError, InputError, StoreAwayError
+from alphaloop.markets.pumpfun.live.marks import mark_of
+from alphaloop.trading.portfolio.records import Warned
+
+if TYPE_CHECKING:
+    from alphaloop.markets.pumpfun.live.trader import Trader
+
+TOKEN_CHANNEL = "token:"  # noqa: S105 - a prefix of channels
+
+
+class Watch:
+    """The part of a trader that sees to its positions."""
+
+    def __init__(self, trader: Trader) -> None:
+        self._trader = trader
+        self._subscription: Subscription | None = None
+        self._joined: set[str] = set()
+        self._missed = 0
+        self._warnings_due = True
+        self._warned_ns = 0
+        self._silent = False
+
+    def listen(self, subscription: Subscription | None) -> None:
+        """Use a new subscription from now on, None while there is none."""
+        self._subscription, self._joined = subscription, set()
+        if subscription is not None:
+            self._missed, self._warnings_due = subscription.interruptions, True
+
+    async def keep(self) -> None:
+        """Look until cancelled."""
+        while True:
+            await self._trader.sleep(self._trader.pace.exit_poll_s)
+            await self.look()
+
+    async def look(self) -> None:
+        """Read the newest state of everything held; look for a collector that fell silent."""
+        await self._follow_positions()
+        await self._watch_silence()
+        await self._read_warnings()
+        for asset in [trade.asset for trade in self._trader.core.engine.watched()]:
+            try:
+                body = await self._trader.bus.get(TOKEN_CHANNEL + asset)
+            except BusAwayError:
+                break
+            if body is not None:
+                self._trader.hear_state(TOKEN_CHANNEL + asset, body)
+
+    async def _watch_silence(self) -> None:
+        """Where the collector is silent, ask the chain itself for the prices of what is held."""
+        silent = self._trader.clock.now_ns() - self._trader.heard_ns > to_ns(self._trader.pace.silent_s)
+        if silent != self._silent:
+            self._silent = silent
+            held = len(self._trader.core.engine.watched())
+            self._trader.alarm(
+                "prices_stale" if silent else "prices_fresh", "error" if silent else "warning", positions=held
+            )
+        await self.ask_chain(silent)
+
+    async def ask_chain(self, silent: bool) -> None:
+        """Read the markets that nobody tells of: all, where the collector is silent, else those of graduated coins."""
+        for trade in self._trader.core.engine.watched():
+            if not silent and not trade.context.get("complete"):
+                continue
+            try:
+                context = await self._trader.venue.refresh(trade.asset, trade.context)
+            except (AwayError, InputError):
+                continue
+            mark = mark_of(trade.asset, context, self._trader.clock.now_ns())
+            if mark is not None:
+                self._trader.tell(mark)
+
+    async def _follow_positions(self) -> None:
+        """Listen to the prices of what is held, and to no others."""
+        subscription = self._subscription
+        if subscription is None:
+            return
+        wanted = {TOKEN_CHANNEL + trade.asset for trade in self._trader.core.engine.watched()}
+        try:
+            if come := wanted - self._joined:
+                await subscription.join(*sorted(come))
+            if gone := self._joined - wanted:
+                await subscription.leave(*sorted(gone))
+            self._joined = wanted
+        except BusAwayError:
+            return  # the next round tries again, and meanwhile prices are polled
+
+    async def _read_warnings(self) -> None:
+        """Exit warnings that the bus did not bring: the collector stores them too."""
+        subscription = self._subscription
+        if subscription is not None and subscription.interruptions != self._missed:
+            self._missed, self._warnings_due = subscription.interruptions, True
+        # Also now and then without a reason: what a full mailbox lost is told to nobody.
+        if not self._warnings_due and self._trader.clock.now_ns() - self._warned_ns < to_ns(
+            self._trader.pace.warnings_s
+        ):
+            return
+        trades = self._trader.core.engine.state.trades.values()
+        since_ns = {trade.asset: trade.decided_ns for trade in trades if not trade.exit_wanted}
+        try:
+            found = await self._trader.store.warnings(since_ns)
+        except StoreAwayError:
+            return  # still due in the next round
+        now_ns = self._trader.clock.now_ns()
+        self._warnings_due, self._warned_ns = False, now_ns
+        for warned in found:
+            self._trader.tell(
+                Warned(at_ns=now_ns, asset=warned.asset, warning_id=warned.warning_id, known_ns=warned.known_ns)
+            )
