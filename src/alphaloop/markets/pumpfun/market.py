@@ -175,6 +175,11 @@ class PumpMarket:
         self._out.clear()
         return out
 
+    @property
+    def due_ns(self) -> int:
+        """When the next timer is due; `NEVER_NS` before the first event."""
+        return self._due_ns
+
     def advance(self, now_ns: int) -> list[Emission]:
         """Fire the timers that are due by `now_ns`; every event known before `now_ns` must have been applied."""
         if now_ns >= self._due_ns:

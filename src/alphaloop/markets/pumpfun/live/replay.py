@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,7 +20,7 @@ from alphaloop.bus.memory import MemoryBus
 from alphaloop.core.clock import NS_PER_S, SteppedClock, iso, stopwatch, to_ns
 from alphaloop.core.errors import DataError, InputError
 from alphaloop.core.progress import Progress
-from alphaloop.markets.pumpfun.emissions import SIGNALS_CHANNEL, Publish
+from alphaloop.markets.pumpfun.emissions import SIGNALS_CHANNEL, Emission, Publish
 from alphaloop.markets.pumpfun.events import Input
 from alphaloop.markets.pumpfun.live.core import TraderCore
 from alphaloop.markets.pumpfun.live.facts import ChainFacts
@@ -35,6 +36,7 @@ from alphaloop.markets.pumpfun.live.watch import TOKEN_CHANNEL
 from alphaloop.markets.pumpfun.market import PumpMarket
 from alphaloop.markets.pumpfun.models_at_hand import ModelsAtHand
 from alphaloop.markets.pumpfun.recording.replay import read_events
+from alphaloop.markets.pumpfun.schedule import NEVER_NS
 from alphaloop.markets.pumpfun.settings import PumpSettings
 from alphaloop.markets.pumpfun.transactions.signer import Signer
 from alphaloop.stores.records import open_records
@@ -115,11 +117,11 @@ class _Replay:
                 if not first_ns:
                     first_ns = event.known_ns
                     await self._begin(trader, first_ns)
-                await self._until(trader, event.known_ns)
-                self._clock.ns = event.known_ns
-                self._hear(trader, event)
-                if self._core.is_urgent:
-                    await self._work(trader)
+                while self._market.due_ns < event.known_ns:
+                    # A launch whose minute is over is told then, not when the next event comes.
+                    due_ns = self._market.due_ns
+                    await self._at(trader, due_ns, partial(self._market.advance, due_ns))
+                await self._at(trader, event.known_ns, partial(self._market.apply, event))
                 count += 1
                 if count % EVENTS_AT_ONCE == 0:
                     progress("replay", count, 0)
@@ -136,10 +138,12 @@ class _Replay:
 
     async def _until(self, trader: Trader, now_ns: int) -> None:
         """Let time pass until an event: as long as something is held or under way there is something to do in it."""
-        if not self._core.engine.state.trades:
-            self._next_ns = max(self._next_ns, now_ns)
-            return
-        while self._next_ns < now_ns and self._core.engine.state.trades:
+        while self._next_ns < now_ns:
+            if not self._is_busy:
+                # Until a position's time is up nothing can happen that no event brings.
+                self._next_ns = max(self._next_ns, min(self._time_is_up(), now_ns))
+                if self._next_ns >= now_ns:
+                    break
             self._clock.ns = self._next_ns
             await trader.prove()
             await trader.watch.ask_chain(silent=False)
@@ -149,13 +153,32 @@ class _Replay:
             self._next_ns += self._tick_ns
         self._next_ns = max(self._next_ns, now_ns)
 
-    def _hear(self, trader: Trader, event: Input) -> None:
-        for emission in self._market.apply(event):
+    @property
+    def _is_busy(self) -> bool:
+        """Whether something is under way, to be left, or told by nobody."""
+        state = self._core.engine.state
+        return state.unproved_orders > 0 or any(
+            trade.exit_wanted or trade.context.get("complete") for trade in state.trades.values()
+        )
+
+    def _time_is_up(self) -> int:
+        """When the first position has been held for as long as its strategy wants."""
+        strategies = self._settings.portfolio.strategies
+        held = self._core.engine.watched()
+        return min((each.entered_ns + to_ns(strategies[each.strategy].max_hold_s) for each in held), default=NEVER_NS)
+
+    async def _at(self, trader: Trader, now_ns: int, happens: Callable[[], list[Emission]]) -> None:
+        """Let something happen to the market at a moment, and hear what it says."""
+        await self._until(trader, now_ns)
+        self._clock.ns = now_ns
+        for emission in happens():
             if not isinstance(emission, Publish):
                 continue
             channel = emission.channel
             if channel == SIGNALS_CHANNEL or self._is_held(channel):
                 trader.hear_state(channel, emission.body)
+        if self._core.is_urgent:
+            await self._work(trader)
 
     def _is_held(self, channel: str) -> bool:
         return channel.startswith(TOKEN_CHANNEL) and channel[len(TOKEN_CHANNEL) :] in self._core.engine.state.by_asset
