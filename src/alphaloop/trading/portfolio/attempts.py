@@ -22,8 +22,9 @@ class AttemptState(StrEnum):
     DISCARDED = "discarded"
 
 
-UNPROVED = frozenset({AttemptState.DRAFTED, AttemptState.SENT, AttemptState.LANDED})
-MAY_LAND = frozenset({AttemptState.DRAFTED, AttemptState.SENT})
+# Tuples, because an enumeration's hash is slow and its identity is not.
+MAY_LAND = (AttemptState.DRAFTED, AttemptState.SENT)
+UNPROVED = (*MAY_LAND, AttemptState.LANDED)
 
 
 class Attempt(msgspec.Struct, kw_only=True):

@@ -63,7 +63,7 @@ def first_stop(strategy: Strategy, scored: Scored, standing: Standing, phases: t
         dead = scored.scores.get(strategy.dead_model)
         if dead is None or not dead < strategy.dead_threshold:
             return DEAD
-    if standing.phase < max(strategy.min_phase, 1):
+    if standing.phase < strategy.min_phase:
         return PHASE
     if standing.open >= phases[standing.phase - 1].max_open:
         return SLOT

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from alphaloop.core.clock import to_ns
 from alphaloop.trading.portfolio.settings import ExitStep, Selling, Strategy
 from alphaloop.trading.portfolio.trades import ExitReason, Trade
 
@@ -26,7 +25,7 @@ def reason_to_leave(trade: Trade, strategy: Strategy, now_ns: int) -> ExitReason
             return ExitReason.TRAILING_STOP
         if multiple <= strategy.stop_loss:
             return ExitReason.STOP_LOSS
-    if now_ns - trade.entered_ns >= to_ns(strategy.max_hold_s):
+    if now_ns - trade.entered_ns >= strategy.max_hold_ns:
         return ExitReason.TIMEOUT
     return None
 

@@ -6,11 +6,13 @@ turns an optional rule off, because TOML has no word for "none".
 
 from __future__ import annotations
 
+from functools import cached_property
 from itertools import pairwise
 from typing import Self
 
 from pydantic import Field, field_validator, model_validator
 
+from alphaloop.core.clock import to_ns
 from alphaloop.core.settings import Settings
 
 DAY_S = 86_400.0
@@ -40,6 +42,11 @@ class Strategy(Settings):
         "a stop loss below 1 - trail_width is then never reached",
     )
     slippage_bps: int = Field(default=1_000, ge=0, lt=10_000, description="tolerance of a buy against its quote")
+
+    @cached_property
+    def max_hold_ns(self) -> int:
+        """The same in nanoseconds; it is asked for each position at each look at the time."""
+        return to_ns(self.max_hold_s)
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

@@ -57,8 +57,9 @@ class TradeState(StrEnum):
 
 
 _T = TradeState
-ENDED = frozenset({_T.CLOSED, _T.FAILED})
-HOLDING = frozenset({_T.OPEN, _T.EXIT_SUBMITTED})
+# Tuples, because an enumeration's hash is slow and its identity is not.
+ENDED = (_T.CLOSED, _T.FAILED)
+HOLDING = (_T.OPEN, _T.EXIT_SUBMITTED)
 
 #: A step that is not here is a defect. A purchase may be proved to have landed before anybody said that it was sent,
 #: and a purchase that was thought dead may turn out to have landed when the chain is read again.
