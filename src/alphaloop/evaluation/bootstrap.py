@@ -1,4 +1,4 @@
-"""Resampling rows by blocks of time, because labels overlap and markets move together.
+"""Resampling rows by blocks of time, because labels overlap and markets move together; or whole groups of near copies.
 
 The circular moving-block bootstrap (Künsch 1989; Politis and Romano 1992): all rows of all symbols inside a stretch of
 time are drawn or left out together, and a stretch is never shorter than the label horizon.
@@ -74,6 +74,42 @@ class TimeBlocks:
             starts = np.bincount(generator.integers(0, self.cells, draws), minlength=self.cells)
             drawn = np.sum([np.roll(starts, step) for step in range(CELLS_PER_BLOCK)], axis=0)
             yield drawn.astype(np.float64)[self.cell]
+
+
+@dataclass(frozen=True)
+class Clusters:
+    """Rows in groups that share one fate, such as the signals of one token: a group is drawn whole or not at all.
+
+    The cluster bootstrap (Field and Welsh 2007, "Bootstrapping clustered data").
+
+    Attributes
+    ----------
+    group
+        Group of each row, shape ``(n,)``, numbered from 0 without holes.
+    groups
+        How many there are.
+    """
+
+    group: NDArray[np.int64]
+    groups: int
+
+    @classmethod
+    def of(cls, group: NDArray[np.signedinteger]) -> Clusters:
+        """Rows by the code of their group, shape ``(n,)``; codes may have holes."""
+        named, place = np.unique(group, return_inverse=True)
+        return cls(place.astype(np.int64), len(named))
+
+    def weights(self, seed: int, resamples: int) -> Iterator[NDArray[np.float64]]:
+        """Weight of each row in each resample, shape ``(n,)``: how often its group was drawn."""
+        generator = stream(seed, "clusters")
+        for _ in range(resamples):
+            drawn = np.bincount(generator.integers(0, self.groups, self.groups), minlength=self.groups)
+            yield drawn.astype(np.float64)[self.group]
+
+    def inside(self, place: NDArray[np.int64], places: int) -> NDArray[np.int64]:
+        """How many groups have a row in each place; `place` (n,) from 0, result ``(places,)``."""
+        pairs = np.unique(np.stack([place, self.group]), axis=1)
+        return np.bincount(pairs[0], minlength=places).astype(np.int64)
 
 
 def interval(value: float, resampled: NDArray[np.float64], confidence: float = CONFIDENCE) -> tuple[float, float]:

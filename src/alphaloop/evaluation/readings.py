@@ -101,7 +101,14 @@ def _targets(given: ReportInput, best: str | None) -> tuple[Target, ...]:
                 y=y,
                 p=p,
                 baseline=None if other is None else _column(other, column),
-                reliability=reliability(y, p, decided_ns=test.decided_ns, horizon_s=given.horizon_s, seed=given.seed),
+                reliability=reliability(
+                    y,
+                    p,
+                    decided_ns=test.decided_ns,
+                    horizon_s=given.horizon_s,
+                    seed=given.seed,
+                    groups=test.groups,
+                ),
                 collapse=tuple(diagnose(y, p)),
             )
         )

@@ -8,7 +8,7 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
-from alphaloop.evaluation.bootstrap import CONFIDENCE, TimeBlocks
+from alphaloop.evaluation.bootstrap import CONFIDENCE, Clusters, TimeBlocks
 from alphaloop.evaluation.metrics import equal_mass_bins
 
 Floats = NDArray[np.float64]
@@ -31,6 +31,8 @@ class Reliability:
         95 % interval of `observed`.
     count
         Rows in the bin.
+    groups
+        Groups that have a row in the bin; None where rows are in no groups.
     """
 
     predicted: Floats
@@ -38,6 +40,7 @@ class Reliability:
     low: Floats
     high: Floats
     count: NDArray[np.int64]
+    groups: NDArray[np.int64] | None = None
 
     @property
     def off(self) -> int:
@@ -51,12 +54,20 @@ class Reliability:
 
 
 def reliability(
-    y: Floats, p: Floats, *, decided_ns: NDArray[np.int64], horizon_s: float, seed: int, bins: int = BINS
+    y: Floats,
+    p: Floats,
+    *,
+    decided_ns: NDArray[np.int64],
+    horizon_s: float,
+    seed: int,
+    bins: int = BINS,
+    groups: NDArray[np.signedinteger] | None = None,
 ) -> Reliability:
     """Compare promised and observed shares in equal-mass bins.
 
     The interval of each bin is the wider of Wilson's, which takes rows for independent, and the block bootstrap's,
-    which does not but collapses where a bin saw one outcome only.
+    which does not but collapses where a bin saw one outcome only. With `groups`, whole groups are drawn instead of
+    blocks of time, and Wilson counts groups instead of rows.
 
     Parameters
     ----------
@@ -66,18 +77,24 @@ def reliability(
         As in `alphaloop.evaluation.scores.score`.
     bins
         Most bins; rows of equal probability are never parted.
+    groups
+        Code of each row's group, shape ``(n,)``, where rows of a group share their outcome, or nearly.
     """
     bin_of = equal_mass_bins(p, bins)
     count = np.bincount(bin_of)
-    came = np.asarray(np.bincount(bin_of, weights=y), dtype=np.float64)
-    low, high = wilson(came, count)
+    observed = np.bincount(bin_of, weights=y) / count
+    clusters = None if groups is None else Clusters.of(groups)
+    inside = None if clusters is None else clusters.inside(bin_of, count.size)
+    looks = count if inside is None else inside
+    low, high = wilson(observed * looks, looks)
     blocks = TimeBlocks.of(decided_ns, horizon_s)
-    if blocks.enough:
-        drawn = np.array([_shares(bin_of, y, weight, count.size) for weight in blocks.weights(seed, RESAMPLES)])
+    weights = clusters.weights(seed, RESAMPLES) if clusters else blocks.weights(seed, RESAMPLES if blocks.enough else 0)
+    drawn = [_shares(bin_of, y, weight, count.size) for weight in weights]
+    if drawn:
         tail = 50.0 * (1.0 - CONFIDENCE)
-        ends = np.nanpercentile(np.vstack((drawn, came / count)), (tail, 100.0 - tail), axis=0)
+        ends = np.nanpercentile(np.vstack((*drawn, observed)), (tail, 100.0 - tail), axis=0)
         low, high = np.minimum(low, ends[0]), np.maximum(high, ends[1])
-    return Reliability(np.bincount(bin_of, weights=p) / count, came / count, low, high, count)
+    return Reliability(np.bincount(bin_of, weights=p) / count, observed, low, high, count, inside)
 
 
 def wilson(hits: Floats, rows: NDArray[np.int64], confidence: float = CONFIDENCE) -> tuple[Floats, Floats]:

@@ -31,12 +31,16 @@ class Outcomes:
         When each row was decided, shape ``(n,)``.
     baselines
         Name to the probabilities of a baseline for the same rows, in the shape of `p`.
+    groups
+        Code of each row's group, shape ``(n,)``, where rows of a group share one fate; reliability is then resampled by
+        groups.
     """
 
     y: NDArray[Any]
     p: Floats
     decided_ns: Ints
     baselines: Mapping[str, Floats] = field(default_factory=dict)
+    groups: NDArray[np.signedinteger] | None = None
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,7 @@ from alphaloop.trading.policy import choose
 from alphaloop.training.calibrate import Calibration, Uncalibrated, fit_calibration
 from alphaloop.training.export import to_onnx
 from alphaloop.training.hard_rows import hard_rows
+from alphaloop.training.origins import HeldOut, rolling_margins, rolling_origins
 from alphaloop.training.parity import ParityEvidence, gate
 from alphaloop.training.readiness import check_parts
 from alphaloop.training.recipe import Procedure
@@ -106,6 +107,7 @@ class _Line:
         self.study: Study | None = None
         self.start = start if start is not None else warm_start(recipe.tuning)
         with self._stage("prepare"):
+            self.dataset, self.split = dataset, split
             self.rows = {name: dataset.take(getattr(split, name)) for name in PARTS}
             self.fingerprint = dataset.fingerprint if recipe.tuning.trials and out else ""
             self.empty = check_parts(self.rows)
@@ -113,7 +115,9 @@ class _Line:
     def run(self) -> Trained:
         with self._stage("baselines"):
             baselines = {str(kind): _Native(self._baseline(kind)) for kind in self.recipe.baselines.kinds}
-        model = self._calibrated(self._fit())
+        estimator = self._fit()
+        held = self._held_out(estimator)
+        model = _Native(estimator, fit_calibration(self.recipe.calibration.method, held.raw, held.y, self.task.classes))
         with self._stage("threshold"):
             validation = self.rows["validation"]
             p = model.probabilities(validation.X)
@@ -137,6 +141,7 @@ class _Line:
             task=self.task,
             estimator=model.estimator,
             calibration=model.calibration,
+            calibrated_on=held,
             threshold=threshold,
             onnx_bytes=onnx_bytes,
             probabilities={**early, "validation": p, "test": tested.pop("")},
@@ -158,11 +163,25 @@ class _Line:
     def _named(self, values: NDArray[np.float64]) -> dict[str, float]:
         return dict(zip(self.task.feature_names, values.tolist(), strict=True))
 
-    def _calibrated(self, estimator: Estimator) -> _Native:
+    def _held_out(self, estimator: Estimator) -> HeldOut:
+        """Margins to calibrate on: the model's own of the calibration part, or those of models like it before it."""
         with self._stage("calibrate"):
-            held = self.rows["calibration"]
-            method = self.recipe.calibration.method
-            return _Native(estimator, fit_calibration(method, estimator.raw(held.X), held.y, self.task.classes))
+            settings = self.recipe.calibration
+            if not settings.origins:
+                part = self.rows["calibration"]
+                return HeldOut(estimator.raw(part.X), part.y, part.symbol)
+            origins = rolling_origins(self.dataset, self.split, settings, self.recipe.split.embargo_s)
+            return rolling_margins(self.dataset, origins, lambda rows: self._alike(estimator, rows))
+
+    def _alike(self, estimator: Estimator, rows: Dataset) -> Estimator:
+        """The same kind of model, with the parameters and the rounds of the fitted one, on other rows."""
+        parameters: Any = self.recipe.estimator.parameters
+        if isinstance(estimator, LightGBM):
+            kept = {"rounds": estimator.describe()["best_iteration"], "early_stopping_rounds": 0}
+            parameters = tuned(estimator.parameters, kept).model_dump()
+        model = create(self.recipe.estimator.kind, self.task, parameters)
+        model.fit(rows.X, rows.y, seed=self.recipe.seed)
+        return model
 
     def _fit(self) -> Estimator:
         train, validation = self.rows["train"], self.rows["validation"]

@@ -112,9 +112,16 @@ class TuningSettings(Settings):
 
 
 class CalibrationSettings(Settings):
-    """How margins become probabilities, on rows that the model never saw."""
+    """How margins become probabilities, on rows that the model never saw.
+
+    The rows are the calibration part; or, with `origins`, the time before the test from `first` on, each stretch of it
+    by a model of the same parameters that was fitted on earlier rows only: see `alphaloop.training.origins`.
+    """
 
     method: Literal["platt", "isotonic", "none"] = "platt"
+    origins: int = Field(default=0, ge=0, le=50, description="rolling origins; 0: the calibration part alone")
+    first: float = Field(default=0.5, gt=0, lt=1, description="share of the rows before the test that comes before all")
+    symbols_apart: bool = Field(default=False, description="whether no model may score symbols that it has seen")
 
 
 class ThresholdSettings(Settings):

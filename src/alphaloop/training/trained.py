@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from alphaloop.models.estimator import Estimator, Task
 from alphaloop.training.calibrate import Calibration
+from alphaloop.training.origins import HeldOut
 from alphaloop.training.parity import ParityEvidence
 from alphaloop.training.threshold import Threshold
 from alphaloop.training.trials import Study
@@ -25,6 +26,8 @@ class Trained:
     ----------
     task, estimator, calibration, threshold
         The model, native.
+    calibrated_on
+        Margins, classes and symbols of the rows that the calibration was fitted on.
     onnx_bytes
         The model, as it is released.
     probabilities
@@ -56,6 +59,7 @@ class Trained:
     task: Task
     estimator: Estimator
     calibration: Calibration
+    calibrated_on: HeldOut
     threshold: Threshold
     onnx_bytes: bytes
     probabilities: dict[str, NDArray[np.float64]]

@@ -22,7 +22,7 @@ from alphaloop.dataset.parts import Split
 from alphaloop.dataset.premium import Premium
 from alphaloop.dataset.table import Dataset
 from alphaloop.evaluation.scores import score
-from alphaloop.markets.pumpfun.learning.calibration import Above, above_levels, bins_of
+from alphaloop.markets.pumpfun.learning.calibration import Above, above_levels, bins_of, fitted_on
 from alphaloop.markets.pumpfun.learning.dataset import SignalRows, read_rows
 from alphaloop.markets.pumpfun.learning.economics import Ledger, trade_test_signals
 from alphaloop.markets.pumpfun.learning.inspection import inspect
@@ -41,6 +41,8 @@ RECIPE = PumpRecipe
 EVENTS = "events"
 UNSEEN = "test, creators never seen before"
 FEWEST_UNSEEN = 50
+STATED = 0.5
+"""Probability from which every level gets its sentence; of those below, the highest that is stated."""
 
 
 @dataclass(frozen=True)
@@ -154,7 +156,12 @@ def run_training(
     probability = _released(folder / "artifact", test)
     above = above_levels(test, probability, recipe.seed)
     ledger = _ledger(test, probability, contract)
-    notes = (unseen, *_calibration_notes(test, probability, above, recipe), *_notes(trained, champion))
+    notes = (
+        *filter(None, (rows.survivors,)),
+        unseen,
+        *_calibration_notes(test, probability, above, trained, recipe.seed),
+        *_notes(trained, champion),
+    )
     page = folder / "report.html"
     verdict = present(page, contract, rows, split, trained, audit, premium, ledger, notes)
     shelf.add(folder / "artifact")
@@ -264,13 +271,13 @@ def _ledger(test: Dataset, probability: Probabilities, contract: Contract) -> Le
 
 
 def _calibration_notes(
-    test: Dataset, probability: Probabilities, above: tuple[Above, ...], recipe: PumpRecipe
+    test: Dataset, probability: Probabilities, above: tuple[Above, ...], trained: Trained, seed: int
 ) -> list[str]:
-    found = bins_of(test, probability, recipe.seed)
+    found, what = bins_of(test, probability, seed), trained.task.classes[1]
     notes = [f"{found.off} of {len(found.count)} reliability bins of the test lie outside their interval"]
-    if above:
-        notes.append(above[-1].sentence(recipe.label.classes[1]))
-    return notes
+    if trained.calibration.method != "none":
+        notes.insert(0, fitted_on(trained.calibrated_on, what))
+    return notes + [each.sentence(what) for each in above if each.level >= STATED or each is above[-1]]
 
 
 def _notes(trained: Trained, champion: Contract | None) -> list[str]:

@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 
 from alphaloop.core.clock import NS_PER_S
 from alphaloop.dataset.table import Dataset
-from alphaloop.evaluation.bootstrap import CONFIDENCE, TimeBlocks
+from alphaloop.evaluation.bootstrap import CONFIDENCE, Clusters
 from alphaloop.evaluation.reliability import Reliability, reliability, wilson
+from alphaloop.training.origins import HeldOut
 
 LEVELS = (0.1, 0.2, 0.3, 0.5, 0.7, 0.8, 0.9)
-RESAMPLES = 400
+RESAMPLES = 1_000
 
 
 @dataclass(frozen=True)
@@ -25,17 +26,18 @@ class Above:
     ----------
     level : float
         The least probability.
-    count : int
-        How many signals state it.
+    count, tokens : int
+        How many signals state it, on how many tokens: signals of one token are near copies.
     promised, came : float
         Their mean probability, and the share of them that hit.
     low, high : float
-        95 % interval of `came`: the wider of Wilson's, which takes signals for independent, and that of a block
-        bootstrap over time, which does not.
+        95 % interval of `came`: the wider of that of a bootstrap that draws whole tokens, and Wilson's with tokens for
+        trials, which has a width also where one outcome only was seen.
     """
 
     level: float
     count: int
+    tokens: int
     promised: float
     came: float
     low: float
@@ -53,21 +55,22 @@ class Above:
     def sentence(self, what: str) -> str:
         """Say it in words."""
         verdict = "as stated" if self.kept else "not as stated"
-        return (
-            f"{self.count:,} test signals state a probability of {what} of {self.level:.2f} or more, "
-            f"{self.promised:.2f} on average: {self.came:.0%} came ({self.low:.0%} to {self.high:.0%}), {verdict}"
-        )
+        stated = f"state a probability of {what} of {self.level:.2f} or more, {self.promised:.2f} on average"
+        came = f"{self.came:.0%} came ({self.low:.0%} to {self.high:.0%}), {verdict}"
+        return f"{self.count:,} test signals on {self.tokens:,} tokens {stated}: {came}"
 
 
 def bins_of(test: Dataset, probability: NDArray[np.float64], seed: int) -> Reliability:
-    """Compare promised and observed shares in equal-mass bins; `probability` (n,) of class 1."""
-    return reliability(_hits(test), probability, decided_ns=test.decided_ns, horizon_s=_horizon_s(test), seed=seed)
+    """Compare promised and observed shares in equal-mass bins; `probability` (n,) of class 1. Tokens are its groups."""
+    horizon_s = float((test.resolved_ns - test.decided_ns).max()) / NS_PER_S
+    return reliability(
+        _hits(test), probability, decided_ns=test.decided_ns, horizon_s=horizon_s, seed=seed, groups=test.symbol
+    )
 
 
 def above_levels(test: Dataset, probability: NDArray[np.float64], seed: int) -> tuple[Above, ...]:
-    """Compare promise and outcome of all signals above each level that any signal states."""
-    blocks = TimeBlocks.of(test.decided_ns, _horizon_s(test))
-    weights = list(blocks.weights(seed, RESAMPLES)) if blocks.enough else []
+    """Compare promise and outcome of all signals above each level that any signal states; `probability` (n,)."""
+    weights = list(Clusters.of(test.symbol).weights(seed, RESAMPLES))
     hits = _hits(test)
     found = []
     for level in LEVELS:
@@ -75,16 +78,23 @@ def above_levels(test: Dataset, probability: NDArray[np.float64], seed: int) -> 
         count = int(chosen.sum())
         if not count:
             break
+        tokens = len(np.unique(test.symbol[chosen]))
         came = float(hits[chosen].mean())
-        low, high = (float(end[0]) for end in wilson(np.array([hits[chosen].sum()]), np.array([count])))
-        drawn = [_share(weight, hits, chosen) for weight in weights]
-        drawn = [share for share in drawn if share is not None]
-        if drawn:
-            tail = 50.0 * (1.0 - CONFIDENCE)
-            ends = np.percentile([*drawn, came], (tail, 100.0 - tail))
-            low, high = min(low, float(ends[0])), max(high, float(ends[1]))
-        found.append(Above(level, count, float(probability[chosen].mean()), came, low, high))
+        low, high = (float(end[0]) for end in wilson(np.array([came * tokens]), np.array([tokens])))
+        drawn = [share for weight in weights if (share := _share(weight, hits, chosen)) is not None]
+        tail = 50.0 * (1.0 - CONFIDENCE)
+        ends = np.percentile([*drawn, came], (tail, 100.0 - tail))
+        low, high = min(low, float(ends[0])), max(high, float(ends[1]))
+        found.append(Above(level, count, tokens, float(probability[chosen].mean()), came, low, high))
     return tuple(found)
+
+
+def fitted_on(held: HeldOut, what: str) -> str:
+    """Say how much the calibration has seen."""
+    return (
+        f"probabilities are calibrated on {len(held.y):,} earlier signals of {held.symbols:,} tokens, "
+        f"{held.symbols_of(1):,} of them with a {what}, scored by models that had not seen them"
+    )
 
 
 def _share(weight: NDArray[np.float64], hits: NDArray[np.float64], chosen: NDArray[np.bool_]) -> float | None:
@@ -94,7 +104,3 @@ def _share(weight: NDArray[np.float64], hits: NDArray[np.float64], chosen: NDArr
 
 def _hits(test: Dataset) -> NDArray[np.float64]:
     return np.asarray(test.y == 1, np.float64)
-
-
-def _horizon_s(test: Dataset) -> float:
-    return float((test.resolved_ns - test.decided_ns).max()) / NS_PER_S

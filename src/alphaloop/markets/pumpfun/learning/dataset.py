@@ -19,6 +19,7 @@ from alphaloop.markets.pumpfun.outcomes.targets import Answer
 from alphaloop.markets.pumpfun.signals.catalogue import EventFeatureSet
 
 COLUMNS = ("mint", "creator", "known_ns", "feature_set_hash", "features")
+GRADUATED = "graduated"
 
 
 @dataclass(frozen=True)
@@ -33,12 +34,27 @@ class SignalRows:
         Of each row.
     left_out : dict of str to int
         Reasons why stored signals are no rows, with their number.
+    out_of_sight : int
+        Rows whose answer was known before their token graduated out of sight; what came after would not have been seen.
     """
 
     dataset: Dataset
     signal_ids: tuple[str, ...]
     creators: tuple[str, ...]
     left_out: dict[str, int]
+    out_of_sight: int = 0
+
+    @property
+    def survivors(self) -> str:
+        """Say how many signals are on tokens that graduated out of sight, which count one way or not at all; or ""."""
+        lost, kept = self.left_out.get(GRADUATED, 0), self.out_of_sight
+        if not lost + kept:
+            return ""
+        return (
+            f"{lost + kept:,} signals are on tokens that graduated and whose pool's prices were not recorded: {kept:,} "
+            f"are rows, because their answer was known before, and {lost:,} are left out, so that among graduated "
+            f"tokens the share of {self.dataset.classes[1]!r} is not the market's; collect with --pumpswap to see them"
+        )
 
 
 def read_rows(stored: Stored, recipe: PumpRecipe) -> SignalRows:
@@ -54,7 +70,7 @@ def read_rows(stored: Stored, recipe: PumpRecipe) -> SignalRows:
         If no signal is a row, or all have the same answer.
     """
     left_out: Counter[str] = Counter()
-    answers = _answers(stored, recipe, left_out)
+    answers = _answers(stored, recipe)
     rows = list(_usable(stored, recipe, answers, left_out))
     if recipe.dataset.max_rows:
         rows = rows[-recipe.dataset.max_rows :]
@@ -67,37 +83,33 @@ def read_rows(stored: Stored, recipe: PumpRecipe) -> SignalRows:
     return _table(rows, answers, recipe, dict(left_out.most_common()))
 
 
-def _answers(stored: Stored, recipe: PumpRecipe, left_out: Counter[str]) -> dict[str, Answer]:
-    """What the outcomes say, by signal; those that do not say it are counted."""
+def _answers(stored: Stored, recipe: PumpRecipe) -> dict[str, Answer]:
+    """What the outcomes say, by signal; also that they do not say it."""
     where = {"kind": recipe.kind, "horizon_s": ("in", list(recipe.label.horizons_s))}
     rows = stored.rows(OUTCOMES, Outcome.__struct_fields__, where)
     answers = {}
     for signal_id, group in groupby(rows, key=lambda row: str(row["signal_id"])):
-        found = {outcome.horizon_s: outcome for outcome in map(Outcome.from_row, group)}
-        answer = recipe.label.answer(found)
-        if answer.hit is None:
-            left_out[answer.reason] += 1
-        else:
-            answers[signal_id] = answer
+        answers[signal_id] = recipe.label.answer({each.horizon_s: each for each in map(Outcome.from_row, group)})
     return answers
 
 
 def _usable(stored: Stored, recipe: PumpRecipe, answers: Mapping[str, Answer], left_out: Counter[str]) -> Iterator[Row]:
-    """Give signals with an answer, in the order of their decisions."""
-    wanted = recipe.feature_set
-    where = _period(recipe) | ({"reason": ("in", list(recipe.dataset.windows))} if recipe.kind == "genesis" else {})
-    unanswered = sum(left_out.values())
-    silent = 0
-    for row in stored.rows(TABLES[recipe.kind], COLUMNS, where, "known_ns"):
-        if row["feature_set_hash"] != wanted.hash:
+    """Give signals with an answer, in the order of their decisions, and count the others by why they are none."""
+    launches = recipe.kind == "genesis"
+    columns = (*COLUMNS, "reason") if launches else COLUMNS
+    for row in stored.rows(TABLES[recipe.kind], columns, _period(recipe), "known_ns"):
+        answer = answers.get(row["signal_id"])
+        if row["feature_set_hash"] != recipe.feature_set.hash:
             left_out["made with another feature set"] += 1
-        elif row["signal_id"] not in answers:
-            silent += 1
+        elif launches and row["reason"] not in recipe.dataset.windows:
+            left_out[f"windows that ended {row['reason']}"] += 1
+        elif answer is None:
+            left_out["no outcome is stored yet"] += 1
+        elif answer.hit is None:
+            left_out[answer.reason] += 1
         else:
-            _check_width(row, wanted)
+            _check_width(row, recipe.feature_set)
             yield row
-    if silent > unanswered:
-        left_out["no outcome is stored yet"] += silent - unanswered
 
 
 def _period(recipe: PumpRecipe) -> dict[str, Any]:
@@ -147,6 +159,7 @@ def _table(rows: list[Row], answers: Mapping[str, Answer], recipe: PumpRecipe, l
         tuple(rows[place]["signal_id"] for place in order.tolist()),
         tuple(rows[place]["creator"] or "" for place in order.tolist()),
         left_out,
+        sum(answer.out_of_sight for answer in found),
     )
 
 

@@ -54,7 +54,9 @@ def present(
         horizon_s=contract.label.horizon_s,
         scores=trained.scores,
         baselines=trained.baselines,
-        test=Outcomes(test.y, trained.probabilities["test"], test.decided_ns, trained.baseline_probabilities),
+        test=Outcomes(
+            test.y, trained.probabilities["test"], test.decided_ns, trained.baseline_probabilities, test.symbol
+        ),
         importance=trained.importance,
         families=dict(zip(dataset.feature_names, dataset.families, strict=True)),
         thresholds=Thresholds(

@@ -9,7 +9,7 @@ from pydantic import Field
 from alphaloop.core.settings import Settings
 from alphaloop.markets.pumpfun.outcomes.targets import Reach, Target
 from alphaloop.markets.pumpfun.signals.catalogue import GENESIS, SIGNAL, EventFeatureSet
-from alphaloop.training.recipe import BaselineSettings, Procedure, SplitSettings
+from alphaloop.training.recipe import BaselineSettings, CalibrationSettings, Procedure, SplitSettings
 
 SETS: dict[str, EventFeatureSet] = {each.name: each for each in (SIGNAL, GENESIS)}
 
@@ -39,8 +39,19 @@ class PumpSplitSettings(SplitSettings):
 
     kind: Literal["chronological"] = "chronological"
     fractions: tuple[float, float, float, float] = Field(
-        default=(0.60, 0.15, 0.10, 0.15), description="train, validation, calibration, test; their sum is 1"
+        default=(0.62, 0.12, 0.06, 0.20), description="train, validation, calibration, test; their sum is 1"
     )
+
+
+class PumpCalibrationSettings(CalibrationSettings):
+    """How margins become probabilities: on the tokens of most of the time before the test, each unseen by its scorer.
+
+    The signals of a token are near copies, so the number of tokens with a hit decides how well a map is known, and a
+    calibration part alone has a few dozen. Each signal counts once: a promise is about signals, not about tokens.
+    """
+
+    origins: int = Field(default=8, ge=0, le=50, description="rolling origins; 0: the calibration part alone")
+    symbols_apart: bool = Field(default=True, description="whether no model may score tokens that it has seen")
 
 
 class PumpRecipe(Procedure):
@@ -51,6 +62,7 @@ class PumpRecipe(Procedure):
     features: EventFeatureSettings = EventFeatureSettings()
     label: Target = Reach(multiple=2.0, horizon_s=3_600)
     split: PumpSplitSettings = PumpSplitSettings()
+    calibration: PumpCalibrationSettings = PumpCalibrationSettings()
     baselines: BaselineSettings = BaselineSettings(kinds=("prior", "one_feature", "logistic"))
 
     @property

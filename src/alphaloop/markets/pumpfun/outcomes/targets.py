@@ -30,6 +30,10 @@ class Answer:
         Return on the whole cost of the entry; NaN where no exit was observed.
     resolved_ns : int
         When the answer was known at the latest: the end of the interval, also where a hit came earlier.
+    reason : str
+        Why there is no answer.
+    out_of_sight : bool
+        Whether the token graduated out of sight and the answer follows from what was seen before.
     """
 
     hit: bool | None
@@ -37,6 +41,7 @@ class Answer:
     net: float
     resolved_ns: int
     reason: str = ""
+    out_of_sight: bool = False
 
 
 class Reach(Settings):
@@ -84,7 +89,7 @@ class Reach(Settings):
         hit = True if seen >= self.multiple else (False if found.observed else None)
         gross = self.multiple - 1.0 if raw >= self.multiple else _grown(found)
         net = self.multiple - 1.0 if found.least_tradable >= self.multiple else _less_one(found.final_multiple)
-        return Answer(hit, gross, net, found.resolved_ns, "" if hit is not None else _kind_of_reason(found.reason))
+        return Answer(hit, gross, net, found.resolved_ns, *_why(hit, found))
 
 
 class DeadSoon(Settings):
@@ -126,8 +131,7 @@ class DeadSoon(Settings):
         if found.least_tradable is None:
             return Answer(None, math.nan, math.nan, found.resolved_ns, _kind_of_reason(found.reason))
         hit = self._hit(found, outcomes.get(self.silent_within_s))
-        reason = "" if hit is not None else _kind_of_reason(found.reason)
-        return Answer(hit, _grown(found), _less_one(found.final_multiple), found.resolved_ns, reason)
+        return Answer(hit, _grown(found), _less_one(found.final_multiple), found.resolved_ns, *_why(hit, found))
 
     def _hit(self, found: Outcome, early: Outcome | None) -> bool | None:
         if found.least_tradable is not None and found.least_tradable >= self.peak_below:
@@ -154,6 +158,12 @@ def _unknown(reason: str) -> Answer:
     return Answer(None, math.nan, math.nan, 0, reason)
 
 
+def _why(hit: bool | None, found: Outcome) -> tuple[str, bool]:
+    """Reason of a missing answer, and whether one was had before the token went out of sight."""
+    kind = _kind_of_reason(found.reason)
+    return (kind, False) if hit is None else ("", not found.observed and kind == "graduated")
+
+
 def _grown(found: Outcome) -> float:
     return math.nan if found.final_price is None else found.final_price / found.price - 1.0
 
@@ -164,5 +174,11 @@ def _less_one(multiple: float | None) -> float:
 
 def _kind_of_reason(reason: str) -> str:
     """Cut times off a reason, so that rows can be counted by it."""
-    kinds = ("graduated", "not everything was seen", "the recording ends")
+    kinds = (
+        "graduated",
+        "not everything was seen",
+        "the recording ends",
+        "trades of its pool were missed",
+        "an event of",
+    )
     return next((kind for kind in kinds if reason.startswith(kind)), reason)

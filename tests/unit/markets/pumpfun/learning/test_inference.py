@@ -181,9 +181,11 @@ def test_artifacts_of_other_markets_are_none(tiny, folder):
     assert "its market is 'bars'" in next(iter(models.refused.values()))
 
 
-def test_the_margin_comes_back_from_the_probability(trained):
+@pytest.mark.parametrize("stated", [0.2, 0.5, 0.8])
+def test_the_margin_comes_back_from_the_probability(trained, stated):
     contract = trained.run.contract
     a, b = contract.calibration.platt_a, contract.calibration.platt_b
-    p = float(np.float32(1 / (1 + np.exp(-(a * 0.7 + b)))))
-    assert raw_of(contract, p) == pytest.approx(0.7, abs=1e-4)
+    raw = (np.log(stated / (1 - stated)) - b) / a
+    p = float(np.float32(1 / (1 + np.exp(-(a * raw + b)))))
+    assert raw_of(contract, p) == pytest.approx(raw, abs=1e-4)
     assert raw_of(contract, 1.0) is None
