@@ -145,7 +145,10 @@ def test_the_database_away_holds_nothing_up_and_loses_nothing(
             # Recording goes on; what waits in memory is bounded, the rest waits on disk.
             wanted = len(case.succeeded(chain[:1_500]))
             async with asyncio.timeout(20):
-                while out.process.intake.counts.events < wanted or not out.process.delivery.database_is_away:
+                # Counted when they are taken in, and on disk once nothing is pending.
+                while out.process.intake.counts.events < wanted or out.process.intake.pending:
+                    await asyncio.sleep(0.02)
+                while not out.process.delivery.database_is_away:
                     await asyncio.sleep(0.02)
             assert out.process.stats.stats()["events_on_disk_only"]
             assert out.process.delivery.waiting_rows < 2_000

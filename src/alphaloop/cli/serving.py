@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from alphaloop.cli.collect import log_to_standard_error, serve_beside
-from alphaloop.cli.output import exit_codes
+from alphaloop.cli.output import JsonFlag, emit, exit_codes, note
 
 LOOK_S = 0.2
 
@@ -27,6 +27,7 @@ def serve(
         str, typer.Option("--bus", envvar="REDIS_URL", help="Redis of the collector whose feed is passed on.")
     ] = "memory://",
     port: Annotated[int, typer.Option("--port", min=0, max=65_535, help="0 for any that is free.")] = 8788,
+    as_json: JsonFlag = False,
 ) -> None:
     """Serve the API of a database, on loopback, with a token; without the collector's Redis its feed is silent."""
     with exit_codes():
@@ -40,7 +41,7 @@ def serve(
         file = Path(db.removeprefix("sqlite:///"))
         if db.startswith("sqlite:///") and not file.is_file():
             raise InputError(f"--db {db}: there is no such file; collect or replay into it first")
-        log_to_standard_error(as_json=False)
+        log_to_standard_error(as_json)
         beside = serve_beside(data, port, token_file="serve-token", address_file="serve-address")  # noqa: S106
 
         async def run() -> None:
@@ -60,3 +61,4 @@ def serve(
 
         with open_database(db) as records, stop_on_signals() as stop:
             asyncio.run(run())
+        emit({"ok": True}, as_json, lambda _: note("stopped"))

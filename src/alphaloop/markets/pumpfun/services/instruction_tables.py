@@ -45,7 +45,7 @@ def read_instructions(path: Path, frame: pl.DataFrame) -> tuple[FileReading, lis
     bundles = _bundles(buys)
     reading.allowed += [
         f"{len(rows):,} coins with their creators, in the table tokens",
-        f"{len(reading.windows):,} launch windows with buys, sells and buyers counted, no amounts",
+        f"{len(reading.windows):,} launch windows, in this report, with buys, sells and buyers counted, no amounts",
         f"{done.height:,} trades that left a {TRADED} ({buys.height:,} buys) of {done['signer'].n_unique():,} "
         f"wallets in {done['mint'].n_unique():,} coins, and the order of the buyers of each coin",
         f"{bundles:,} times {BUNDLE_WALLETS} or more wallets bought one coin within {BUCKET_S} s",
