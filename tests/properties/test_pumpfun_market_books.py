@@ -84,21 +84,22 @@ def test_life_cycles_are_those_of_the_whole_history(drawn):
 @given(actions)
 def test_crowding_is_that_of_the_whole_history(drawn):
     books = shelf()
-    book, feed, ratios = books[5], Feed(books), {}
+    book, feed = books[5], Feed(books)
     for event in market(drawn):
-        for _, ran in feed(event):
-            for mint in ("m0", "m1", "m2") if ran is book else ():
-                stakes = {}
-                for e in trades(feed.known, mint):
-                    if is_tracked(e.wallet):
-                        stakes[e.wallet] = stakes.get(e.wallet, 0) + (e.sol_amount if e.is_buy else -e.sol_amount)
-                if stakes:
-                    held, curve = sum(max(0, paid) for paid in stakes.values()), trades(feed.known, mint)[-1].real_sol
-                    ratios[mint] = held / curve if curve else math.nan
+        feed(event)
         for mint in ("m0", "m1", "m2"):
-            smart = any(is_tracked(e.wallet) for e in trades(feed.known, mint))
-            unknown = math.nan if smart or books[0].get(mint) is None else 0.0
-            assert same(book.ratio(mint), ratios.get(mint, unknown))
+            stakes = {}
+            for e in trades(feed.known, mint):
+                if is_tracked(e.wallet):
+                    stakes[e.wallet] = stakes.get(e.wallet, 0) + (e.sol_amount if e.is_buy else -e.sol_amount)
+            if books[0].get(mint) is None:
+                expected = math.nan
+            elif stakes:
+                held, curve = sum(max(0, paid) for paid in stakes.values()), trades(feed.known, mint)[-1].real_sol
+                expected = held / curve if curve else math.nan
+            else:
+                expected = 0.0
+            assert same(book.ratio(mint), expected)
 
 
 def naive_regime(known, outcomes, now_ns):

@@ -6,7 +6,6 @@ turns an optional rule off, because TOML has no word for "none".
 
 from __future__ import annotations
 
-from functools import cached_property
 from itertools import pairwise
 from typing import Self
 
@@ -43,9 +42,10 @@ class Strategy(Settings):
     )
     slippage_bps: int = Field(default=1_000, ge=0, lt=10_000, description="tolerance of a buy against its quote")
 
-    @cached_property
+    # Not kept: a copy with another `max_hold_s` would keep it, too.
+    @property
     def max_hold_ns(self) -> int:
-        """The same in nanoseconds; it is asked for each position at each look at the time."""
+        """The same in nanoseconds."""
         return to_ns(self.max_hold_s)
 
     @model_validator(mode="after")
