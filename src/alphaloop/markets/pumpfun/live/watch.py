@@ -103,7 +103,7 @@ class Watch:
         ):
             return
         trades = self._trader.core.engine.state.trades.values()
-        since_ns = {trade.asset: trade.decided_ns for trade in trades if not trade.exit_wanted}
+        since_ns = {trade.asset: trade.known_ns or trade.decided_ns for trade in trades if not trade.exit_wanted}
         try:
             found = await self._trader.store.warnings(since_ns)
         except StoreAwayError:
