@@ -20,7 +20,8 @@ The proof is in the recording itself, so a replay comes to the same.
 
 from __future__ import annotations
 
-from typing import Any, Final, Protocol
+from collections.abc import Iterator
+from typing import Any, Final
 
 import msgspec
 
@@ -39,6 +40,7 @@ from alphaloop.markets.pumpfun.events import (
     Tracking,
     Trade,
 )
+from alphaloop.markets.pumpfun.saving import Part, pieces
 from alphaloop.markets.pumpfun.schedule import Periodic, Schedule, Timer
 from alphaloop.markets.pumpfun.settings import PumpSettings
 from alphaloop.markets.pumpfun.shelf import Shelf
@@ -79,12 +81,6 @@ class _State(msgspec.Struct):
     counts: Counts
     dues: list[int]
     parts: dict[str, bytes]
-
-
-class _Part(Protocol):
-    def save(self) -> bytes: ...
-
-    def restore(self, state: bytes) -> None: ...
 
 
 class PumpMarket:
@@ -267,7 +263,11 @@ class PumpMarket:
 
     def save(self) -> bytes:
         """Give the whole state; nothing that was handed out is part of it."""
-        state = _State(
+        return b"".join(self.pieces())
+
+    def pieces(self) -> Iterator[bytes]:
+        """Give what `save` gives in pieces, of which one book at a time is in memory."""
+        head = _State(
             version=STATE_VERSION,
             settings=self.settings.hash,
             sets=(SIGNAL.hash, GENESIS.hash),
@@ -275,9 +275,9 @@ class PumpMarket:
             clock_ns=self._clock_ns,
             counts=self.counts,
             dues=[clock.due_ns for clock in self._clocks],
-            parts={name: part.save() for name, part in self._parts().items()},
+            parts={},
         )
-        return msgspec.msgpack.encode(state)
+        return pieces(head, self._parts())
 
     def restore(self, state: bytes) -> None:
         """Take over a state that `save` gave.
@@ -306,7 +306,7 @@ class PumpMarket:
         self._out.clear()
         self._due_ns = self._schedule.due_ns
 
-    def _parts(self) -> dict[str, _Part]:
+    def _parts(self) -> dict[str, Part]:
         return {
             **{book.name: book for book in self._books},
             "genesis_windows": self.genesis,

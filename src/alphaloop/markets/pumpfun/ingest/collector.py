@@ -16,11 +16,12 @@ from alphaloop.core.errors import StateError
 from alphaloop.core.settings import Settings
 from alphaloop.markets.pumpfun.events import Tracking
 from alphaloop.markets.pumpfun.ingest.backlog import Backlog
+from alphaloop.markets.pumpfun.ingest.child import CAN_FORK, Child, while_wanted
 from alphaloop.markets.pumpfun.ingest.delivery import Batch, Delivery
 from alphaloop.markets.pumpfun.ingest.intake import Intake
 from alphaloop.markets.pumpfun.ingest.marks import Marks
 from alphaloop.markets.pumpfun.ingest.recorder import Recorder
-from alphaloop.markets.pumpfun.ingest.snapshots import Snapshot, Snapshots
+from alphaloop.markets.pumpfun.ingest.snapshots import Snapshots
 from alphaloop.markets.pumpfun.ingest.writer import rows_of
 from alphaloop.markets.pumpfun.market import PumpMarket
 from alphaloop.markets.pumpfun.recording.replay import read_records
@@ -38,6 +39,9 @@ class CollectorSettings(Settings):
     events_at_once: int = Field(default=256, ge=1, description="events that are applied before others get a turn")
     tick_s: float = Field(default=1.0, gt=0, description="between looks at the clock while no event comes")
     store_trades: bool = Field(default=True, description="keep every trade in the database, not in the recording alone")
+    save_patience_s: float = Field(
+        default=600.0, gt=0, description="a snapshot that a fork has not written after so long is given up"
+    )
     remember_s: float = Field(
         default=1800.0, ge=60, description="how much of the recording's end is read for known events at a start"
     )
@@ -84,6 +88,8 @@ class Collector:
         self._clock = clock
         self._settings = settings or CollectorSettings()
         self._caught_up_to_mark = False
+        self._fork = CAN_FORK
+        self._handing: asyncio.Future[None] | None = None
         self.fed = Fed()
         self.applied_ns = 0
 
@@ -146,25 +152,54 @@ class Collector:
             intake.after(now_ns)
             batch = self._advance(now_ns)
             if batch.rows or batch.messages:
-                await self._delivery.put(batch)
+                # The timers have fired, and a snapshot will say so: whoever stops this must not stop their rows.
+                self._handing = asyncio.ensure_future(self._delivery.put(batch))
+                await asyncio.shield(self._handing)
 
     async def snapshot(self) -> None:
         """Save the market, once everything that follows from its events is stored and published."""
         if not self.applied_ns:
             return
-        began = stopwatch()
-        taken = Snapshot(self.applied_ns, self.market.settings.hash, self.market.save())
-        saved_s, known_ns = stopwatch() - began, max(self.applied_ns, self._marks.advanced_ns)
-        await self._delivery.put(Batch(known_ns))
-        await self._delivery.reached(known_ns)
-        path = await asyncio.to_thread(self._snapshots.write, taken)
+        began, known_ns = stopwatch(), max(self.applied_ns, self._marks.advanced_ns)
+        unfinished = self._snapshots.begin(self.applied_ns)
+        try:
+            child = self._begin_saving(unfinished)
+            stood_still_s = stopwatch() - began
+            if child is not None:
+                await self._saved_by(child)
+            self._fork = CAN_FORK
+            await self._delivery.put(Batch(known_ns))
+            await self._delivery.reached(known_ns)
+            path = await asyncio.to_thread(self._snapshots.publish, unfinished)
+        finally:
+            unfinished.unlink(missing_ok=True)
         log.info(
             "snapshot_written",
             file=path.name,
-            bytes=len(taken.state),
-            stood_still_s=round(saved_s, 3),
+            bytes=path.stat().st_size,
+            stood_still_s=round(stood_still_s, 3),
             took_s=round(stopwatch() - began, 3),
         )
+
+    def _begin_saving(self, unfinished: Path) -> Child | None:
+        """Save the market as it is now: in a fork, and if that cannot be, or failed the last time, here and at once."""
+        position_ns, identity = self.applied_ns, self.market.settings.hash
+        if self._fork:
+            pieces = while_wanted(self.market.pieces())
+            try:
+                return Child(lambda: self._snapshots.fill(unfinished, position_ns, identity, pieces))
+            except OSError as error:
+                log.warning("fork_refused", reason=str(error), instead="the collector stands while it saves")
+        self._snapshots.fill(unfinished, position_ns, identity, self.market.pieces())
+        return None
+
+    async def _saved_by(self, child: Child) -> None:
+        try:
+            await child.ended(self._settings.save_patience_s)
+        except StateError:
+            # The older snapshot stays. The next one is saved without a fork, in case it is the fork that cannot be.
+            self._fork = False
+            raise
 
     async def _feed(self, records: list[Record]) -> None:
         batch = Batch()

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import struct
 import zlib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
 import structlog
 
 from alphaloop.core.errors import StateError
-from alphaloop.core.files import atomic_path
+from alphaloop.core.files import sync_folder
 
 log = structlog.get_logger("alphaloop.pumpfun.snapshots")
 
 MAGIC = b"alS\x01"
 _LENGTH = struct.Struct("<I")
+_HEADER_BYTES = 256
 _NAME = re.compile(r"market-(\d{19})\.state")
 
 
@@ -41,29 +44,43 @@ class Snapshots:
     """The newest few snapshots of a folder.
 
     A file is ``magic, u32 length, JSON header, state``, written whole or not at all, its header with the checksum of
-    the state: one that a failing disk changed is noticed, and an older one is taken.
+    the state: one that a failing disk changed is noticed, and an older one is taken. It is written in two steps,
+    `fill` and `publish`, for the first takes long and may be done by another process.
     """
 
     def __init__(self, folder: Path, keep: int = 2) -> None:
         self._folder = folder
         self._keep = keep
 
-    def write(self, snapshot: Snapshot) -> Path:
-        """Write a snapshot and remove the oldest beyond `keep`."""
-        header = {
-            "position_ns": snapshot.position_ns,
-            "identity": snapshot.identity,
-            "bytes": len(snapshot.state),
-            "crc32": zlib.crc32(snapshot.state),
-        }
-        head = json.dumps(header).encode()
-        path = self._folder / f"market-{snapshot.position_ns:019d}.state"
-        with atomic_path(path) as temporary, temporary.open("wb") as file:
-            file.write(MAGIC + _LENGTH.pack(len(head)) + head)
-            file.write(snapshot.state)
+    def begin(self, position_ns: int) -> Path:
+        """Give the path of a file to be filled; what was begun before and not published is removed."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        for old in self._folder.glob("market-*.unfinished"):
+            old.unlink(missing_ok=True)
+        return self._folder / f"market-{position_ns:019d}.unfinished"
+
+    @staticmethod
+    def fill(path: Path, position_ns: int, identity: str, pieces: Iterable[bytes]) -> None:
+        """Write a state, given in pieces, and force it to disk."""
+        size = checksum = 0
+        with path.open("wb") as file:
+            file.write(_head(position_ns, identity, 0, 0))
+            for piece in pieces:
+                file.write(piece)
+                size, checksum = size + len(piece), zlib.crc32(piece, checksum)
+            file.seek(0)
+            file.write(_head(position_ns, identity, size, checksum))
+            file.flush()
+            os.fsync(file.fileno())
+
+    def publish(self, path: Path) -> Path:
+        """Let a filled file count, and remove the oldest snapshots beyond `keep`."""
+        target = path.with_suffix(".state")
+        path.replace(target)
+        sync_folder(self._folder)
         for old in self._files()[self._keep :]:
             old.unlink(missing_ok=True)
-        return path
+        return target
 
     def newest(self, identity: str, not_after_ns: int) -> Snapshot | None:
         """Give the newest sound snapshot that these settings made and that the recording reaches, if there is one."""
@@ -84,6 +101,13 @@ class Snapshots:
     def _files(self) -> list[Path]:
         found = [path for path in self._folder.glob("market-*.state") if _NAME.fullmatch(path.name)]
         return sorted(found, reverse=True)
+
+
+def _head(position_ns: int, identity: str, size: int, checksum: int) -> bytes:
+    header = {"position_ns": position_ns, "identity": identity, "bytes": size, "crc32": checksum}
+    # Of one length whatever it says, so that it can be written again when the state is.
+    head = json.dumps(header).encode().ljust(_HEADER_BYTES)
+    return MAGIC + _LENGTH.pack(len(head)) + head
 
 
 def _read(path: Path) -> Snapshot:
