@@ -30,6 +30,7 @@ from alphaloop.markets.pumpfun.live.submission import Submission
 from alphaloop.markets.pumpfun.live.venue import Venue
 from alphaloop.markets.pumpfun.live.watch import Watch
 from alphaloop.trading.portfolio.records import AnyInput, Balance, Command, Filled, Mark, Notice, Tick
+from alphaloop.trading.portfolio.state import REMEMBERED_NS
 from alphaloop.trading.portfolio.trades import AttemptState
 
 if TYPE_CHECKING:
@@ -195,12 +196,19 @@ class Trader:
 
     async def _compare_balance(self) -> None:
         told = self.core.decisions
+        state = self.core.engine.state
         try:
             amount = await self.venue.balance()
+            # An earlier process may have sent what it could not store, and what failed only now.
+            missing = amount != state.account.balance
+            since_ns = self.clock.now_ns() - REMEMBERED_NS // 2
+            failures = await self.venue.failures(state.knows, since_ns) if missing else []
         except AwayError:
             return
         # An order that was made meanwhile may have changed what was read.
-        if told == self.core.decisions and not self.core.engine.state.unproved_orders:
+        if told == self.core.decisions and not state.unproved_orders:
+            for failure in failures:
+                self.tell(failure)
             self.tell(Balance(at_ns=self.clock.now_ns(), amount=amount))
 
     # -- small things -----------------------------------------------------------------------------------------------
