@@ -148,6 +148,7 @@ class Reconciliation:
             asset=asset,
             quantity=quantity,
             cost=max(sum(fill.traded for fill in buys), 1),
+            bought_ns=min(fill.details.get("block_ns", 0) for fill in buys),
             strategy=self.settings.adopt,
             context=await self.venue.refresh(asset, {}),
         )
