@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -104,6 +104,11 @@ class RedisBus:
         """Read a value, None if there is none or its time is over."""
         value = await self._call(lambda: self._client.get(key))
         return None if value is None else bytes(value)
+
+    async def get_many(self, keys: Sequence[str]) -> list[bytes | None]:
+        """Read several values at once, in the order of `keys`."""
+        values = await self._call(lambda: self._client.mget(keys)) if keys else []
+        return [None if value is None else bytes(value) for value in values]
 
     async def set(self, key: str, value: bytes, ttl_s: float | None = None) -> None:
         """Write a value, for `ttl_s` seconds or lasting."""
