@@ -166,7 +166,7 @@ class RedisBus:
         while True:
             tries -= 1
             try:
-                return await ask()
+                return await _heeding(ask)
             except (RedisError, OSError) as error:
                 # A connection may have died unnoticed since the last call; a fresh one may do.
                 if not tries or not isinstance(error, ConnectionError | OSError):
@@ -215,6 +215,16 @@ class RedisBus:
                 await self._client.ping()
             except (RedisError, OSError) as error:
                 self._note_away(str(error))
+
+
+async def _heeding(ask: Callable[[], Awaitable[Any]]) -> Any:
+    """Ask, and end if that was asked for meanwhile: the client may lose a cancellation that comes with the answer."""
+    task = asyncio.current_task()
+    asked = 0 if task is None else task.cancelling()
+    answer = await ask()
+    if task is not None and task.cancelling() > asked:
+        raise asyncio.CancelledError
+    return answer
 
 
 async def _ask(connection: Any, command: tuple[Any, ...]) -> Any:

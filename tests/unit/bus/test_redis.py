@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 from collections.abc import Callable
 from typing import Any
@@ -105,6 +106,29 @@ def test_many_calls_at_once(server) -> None:
             assert len(bodies) == 200
 
     play(story)
+
+
+# The client leaves a connection that was cancelled while it was being made to the garbage collector.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_whoever_is_cancelled_while_it_asks_ends(server) -> None:
+    async def story() -> None:
+        async with RedisBus(server.url) as bus:
+
+            async def ask_on() -> None:
+                while True:
+                    await bus.get("a")
+
+            await bus.check()
+            for number in range(100):
+                asking = asyncio.create_task(ask_on())
+                # Somewhere within a question, each time somewhere else.
+                await asyncio.sleep(number * 2e-5)
+                asking.cancel()
+                ended, _ = await asyncio.wait({asking}, timeout=5)
+                assert ended, f"task {number} goes on"
+
+    play(story)
+    gc.collect()
 
 
 def caught(url: str, call) -> str:
