@@ -89,7 +89,11 @@ class RedisBus:
         subscription = RedisSubscription(
             self._place, channels, capacity, self._listeners.make_connection, self._refused, self._note_away
         )
-        await self._call(subscription.join_all)
+        try:
+            await self._call(subscription.join_all)
+        except BaseException:
+            await subscription.hang_up()
+            raise
         keeper = asyncio.create_task(subscription.keep_joined())
         self._subscriptions.add(subscription)
         try:
