@@ -50,14 +50,14 @@ def rows_of(random: np.random.Generator, count: int) -> np.ndarray:
     return X
 
 
-def seal(folder: Path, name: str, seed: int) -> bytes:
+def seal(folder: Path, name: str, seed: int, trees: int = TREES, leaves: int = LEAVES) -> bytes:
     """Train a calibrated model, seal it as an artifact, and give its graph."""
     random = np.random.default_rng(seed)
     X = rows_of(random, TRAINING_ROWS)
     known = np.nan_to_num(np.log(X))
     y = (known[:, seed] * known[:, 40] + known[:, 7] + random.normal(size=len(X)) > 0).astype(np.int8)
     task = Task(("MISS", "HIT"), (0, 1), SIGNAL.names)
-    model = LightGBM(task, LightGBMParameters(rounds=TREES, num_leaves=LEAVES, early_stopping_rounds=0))
+    model = LightGBM(task, LightGBMParameters(rounds=trees, num_leaves=leaves, early_stopping_rounds=0))
     model.fit(X, y)
     graph = to_onnx(model, fit_calibration("platt", model.raw(X), y, task.classes), len(SIGNAL))
     golden = X[:64].copy()

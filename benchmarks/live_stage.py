@@ -22,10 +22,11 @@ from typing import Any
 import hiredis
 import numpy as np
 
+from alphaloop.artifact.session import open_session
 from alphaloop.markets.pumpfun.events import LAMPORTS_PER_SOL, UNITS_PER_TOKEN
 from alphaloop.markets.pumpfun.signals.catalogue import SIGNAL
 from alphaloop.markets.pumpfun.signals.coin import CoinState
-from alphaloop.markets.pumpfun.signals.messages import SignalMessage, encode, numbers
+from alphaloop.markets.pumpfun.signals.messages import SignalMessage, decode, encode, numbers
 from alphaloop.markets.pumpfun.signals.states import Heartbeat, TokenState
 
 TESTS = Path(__file__).parents[1] / "tests"
@@ -102,13 +103,22 @@ class Line:
         self._owed = 0
 
 
-def listen(orders: Any, port: int, password: str) -> None:
-    """A bare subscriber: redis-py on asyncio, which decodes nothing. Gives the times of so many messages."""
+def listen(orders: Any, port: int, password: str, graphs: list[bytes]) -> None:
+    """A bare subscriber: redis-py on asyncio. Gives the times at which it had so many messages.
+
+    Told to ``receive`` it decodes nothing; told to ``score`` it has scored each by one bare session after the other.
+    """
     import asyncio
 
     import redis.asyncio as client
 
-    async def receive(count: int) -> list[int]:
+    sessions = [open_session(graph) for graph in graphs]
+
+    def score(body: bytes) -> list[float]:
+        row = {"features": decode(body).vector[None, :]}
+        return [session.run(["probabilities"], row)[0][0, 1] for session in sessions]
+
+    async def receive(what: str, count: int) -> list[int]:
         bare = client.Redis(host="127.0.0.1", port=port, password=password, protocol=2)
         async with bare, bare.pubsub(ignore_subscribe_messages=True) as listening:
             await listening.subscribe(BARE)
@@ -116,14 +126,15 @@ def listen(orders: Any, port: int, password: str) -> None:
             orders.send("ready")
             found: list[int] = []
             async for message in listening.listen():
-                if message["data"]:
-                    found.append(time.perf_counter_ns())
+                if what == "score":
+                    score(message["data"])
+                found.append(time.perf_counter_ns())
                 if len(found) == count:
                     return found
         raise AssertionError("the subscription ended")
 
     while (order := orders.recv())[0] != "end":
-        orders.send(asyncio.run(receive(order[1])))
+        orders.send(asyncio.run(receive(*order)))
 
 
 # -- the collector's part ---------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import AsyncExitStack, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -41,6 +42,7 @@ from alphaloop.stores.records import Records, open_records
 from alphaloop.stores.records.claim import Claim
 from alphaloop.trading.portfolio.records import Notice
 
+TURN_S = 0.0005
 PAPER: str = "paper"
 """What a paper account without a wallet is called; its transactions are signed by a key that nobody keeps."""
 
@@ -127,8 +129,20 @@ def trade(
         records, collected = stack.enter_context(_databases(places))
         store = RecordsLiveStore(records, account, mode, collected)
         stack.callback(store.close)
+        stack.enter_context(_short_turns())
         start = _Start(places, settings, mode, stop, signer, account, token, words, store, claim, clock, tell)
         return asyncio.run(start.run(clear_halt, beside))
+
+
+@contextmanager
+def _short_turns() -> Iterator[None]:
+    """Let no other thread, such as the one that stores, keep a decision waiting for the interpreter's usual 5 ms."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(TURN_S)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)
 
 
 @dataclass

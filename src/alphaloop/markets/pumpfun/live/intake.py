@@ -207,10 +207,11 @@ def _lamports_per_unit(price: float) -> float:
 
 def _vector(message: Scorable, count: int) -> NDArray[np.float32] | None:
     """The features as a model takes them; None if there are not so many, or one is no float32."""
-    features = message.features
-    if len(features) != count or any(value is not None and not -LARGEST <= value <= LARGEST for value in features):
+    if len(message.features) != count:
         return None
-    return message.vector
+    with np.errstate(over="ignore"):
+        vector = np.array(message.features, np.float32)  # a missing one, which is None, becomes NaN
+    return None if np.isinf(vector).any() else vector
 
 
 def _context(coin: CoinState | None, known_ns: int) -> dict[str, Any]:
