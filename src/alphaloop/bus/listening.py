@@ -63,7 +63,8 @@ class RedisSubscription(Mailbox):
             raise
         self._wire = wire = Wire.take_over(connection, self.put, self._refusal)
         try:
-            await asyncio.wait_for(wire.subscribe(list(self.channels)), ANSWER_TIMEOUT_S)
+            async with asyncio.timeout(ANSWER_TIMEOUT_S):
+                await wire.subscribe(list(self.channels))
             if wire.lost.done():
                 raise ConnectionError(wire.lost.result())
         except BaseException:

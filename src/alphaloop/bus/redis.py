@@ -158,10 +158,17 @@ class RedisBus:
             raise BusAwayError(f"{self._place}: this bus was closed; open another one")
         if self._watch is None:
             self._watch = asyncio.create_task(self._look())
+        task = asyncio.current_task()
+        cancelled = 0 if task is None else task.cancelling()
         while True:
             tries -= 1
             try:
-                return await ask()
+                answer = await ask()
+                if task is not None and task.cancelling() > cancelled:
+                    # The client waits with `asyncio.wait_for`, which before Python 3.12 forgets a cancellation that
+                    # meets the end of the wait; whoever cancelled would wait for ever.
+                    raise asyncio.CancelledError
+                return answer
             except (RedisError, OSError) as error:
                 # A connection may have died unnoticed since the last call; a fresh one may do.
                 if not tries or not isinstance(error, ConnectionError | OSError):

@@ -157,3 +157,25 @@ def test_impossible_urls(url) -> None:
         assert SECRET not in str(info.value)
 
     play(story)
+
+
+def test_a_cancellation_is_never_lost(server) -> None:
+    async def story() -> None:
+        async with RedisBus(server.url) as bus:
+
+            async def publish_on_and_on() -> None:
+                for _ in range(500):
+                    await bus.publish("a", b"x")
+
+            # The client may wait anywhere in the exchange; each place is met by another number of steps.
+            for steps in range(2, 80):
+                await bus.check()  # a cancelled exchange costs its connection
+                task = asyncio.create_task(publish_on_and_on())
+                for _ in range(steps):
+                    await asyncio.sleep(0)
+                task.cancel()
+                await asyncio.wait({task})
+                assert task.cancelled(), f"cancelled after {steps} steps it went on"
+        await asyncio.sleep(0.05)  # the loop closes its sockets a turn later
+
+    play(story)

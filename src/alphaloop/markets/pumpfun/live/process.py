@@ -35,6 +35,7 @@ from alphaloop.trading.portfolio.engine import PortfolioEngine
 log = structlog.get_logger("alphaloop.pumpfun.live")
 
 LOOK_S = 0.05
+CANCEL_AGAIN_S = 2.0
 Background = Callable[[], Coroutine[Any, Any, None]]
 
 
@@ -243,10 +244,13 @@ async def _until_asked(stop: Stop, task: asyncio.Task[Any]) -> None:
         await asyncio.wait({task}, timeout=LOOK_S)
 
 
-async def _cancelled(tasks: list[asyncio.Task[Any]]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+async def _cancelled(tasks: Sequence[asyncio.Task[Any]]) -> None:
+    """Cancel tasks until they have ended: libraries that wait by `asyncio.wait_for` may lose a cancellation."""
+    left = set(tasks)
+    while left:
+        for task in left:
+            task.cancel()
+        _, left = await asyncio.wait(left, timeout=CANCEL_AGAIN_S)
 
 
 def _first(group: BaseExceptionGroup[Any]) -> BaseException:
