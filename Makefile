@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+JOBS ?= 2
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo demo-bars test test-slow check format docs reference bench bench-quick coverage clean
@@ -24,8 +25,8 @@ demo: $(STAMP) ## Run the whole loop on a simulated chain: collect, signals, out
 demo-bars: $(STAMP) ## Run the whole loop on synthetic minute bars, to a backtest and a dry run
 	$(BIN)/alphaloop demo bars --out demo-bars
 
-test: $(STAMP) ## Prove it: every test but the long ones, with branch coverage
-	$(BIN)/python -m pytest -m "not slow" --cov --cov-report=term:skip-covered
+test: $(STAMP) ## Prove it: every test but the long ones, with branch coverage; JOBS=1 for one process
+	$(BIN)/python -m pytest -m "not slow" -n $(JOBS) --dist loadfile --cov --cov-report=term:skip-covered
 
 test-slow: $(STAMP) ## The longer proofs
 	$(BIN)/python -m pytest -m slow

@@ -108,6 +108,32 @@ def endpoints(node: Any) -> dict[str, str]:
     return {"RPC_WS_URLS": node.ws_url, "RPC_HTTP_URLS": node.http_url, "RPC_KEYS": "very-secret"}
 
 
+def endpoint_table(node: Any) -> str:
+    """The same node as a file of endpoints says it, one that is asked as often as it likes."""
+    urls = endpoints(node)
+    return (
+        f'[[endpoints]]\nname = "node"\nws_url = "{urls["RPC_WS_URLS"]}"\nhttp_url = "{urls["RPC_HTTP_URLS"]}"\n'
+        f'key = "{urls["RPC_KEYS"]}"\nrequests_per_s = 5000\n'
+    )
+
+
+async def until(reached: Callable[[], bool], otherwise: Callable[[], str], timeout_s: float = 60.0) -> None:
+    limit = time.monotonic() + timeout_s
+    while not reached():
+        assert time.monotonic() < limit, otherwise()
+        await asyncio.sleep(0.05)
+
+
+async def all_recorded(folder: Path, wanted: int, otherwise: Callable[[], str], patience_s: float = 40.0) -> None:
+    """However slow the machine is it gets on: what never comes is what fails."""
+    count, since = len(recording(folder)), time.monotonic()
+    while count < wanted:
+        assert time.monotonic() < since + patience_s, f"{count} of {wanted} events: {otherwise()}"
+        await asyncio.sleep(0.1)
+        if (now := len(recording(folder))) > count:
+            count, since = now, time.monotonic()
+
+
 class Run:
     """A collector in this process."""
 
@@ -222,7 +248,8 @@ def kill_again_and_again(
     scorers: Any = None,
 ) -> dict[str, int]:
     chance = random.Random(int.from_bytes(os.urandom(4), "big"))
-    start = SimulationSettings().start_ns
+    start, scratch = SimulationSettings().start_ns, folder.with_name(f"{folder.name}-killed")
+    scratch.mkdir()
     clock = harness.FastClock(start, time.time_ns(), SPEED)
     given = {
         "data": str(folder),
@@ -234,16 +261,33 @@ def kill_again_and_again(
         "settings": settings or settings_of(busiest),
         "commands": commands or [],
         "models": None if models is None else str(models),
+        "endpoints": str(scratch / "endpoints.toml"),
     }
 
-    async def launch(node: Any) -> asyncio.subprocess.Process:
+    async def launch(lives: list[asyncio.subprocess.Process]) -> None:
         command = [sys.executable, str(TESTS / "collect_harness.py"), json.dumps(given)]
-        return await asyncio.create_subprocess_exec(
-            *command, env=os.environ | endpoints(node), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
-        )
+        # Into a file: a pipe that nobody reads meanwhile fills up, and then the collector stands.
+        with (scratch / f"said-{len(lives)}").open("wb") as said:
+            process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE, stderr=said)
+        lives.append(process)
+
+    def said(life: int) -> str:
+        return (scratch / f"said-{life}").read_text()
 
     async def test() -> None:
-        node, done = chain_node.ChainNode(duplicates=0.1), 0
+        lives: list[asyncio.subprocess.Process] = []
+        try:
+            await lead(lives)
+        finally:
+            for process in lives:
+                if process.returncode is None:
+                    process.kill()
+                    await process.wait()
+
+    async def lead(lives: list[asyncio.subprocess.Process]) -> None:
+        # The chain is older than the collector: what was before it began is none of its business.
+        older = chain_node.Tx(chain_node.signature(10**9), chain[0].slot - 20, err={"x": 1})
+        node, done = chain_node.ChainNode([older], duplicates=0.1), 0
 
         async def announce() -> None:
             nonlocal done
@@ -255,35 +299,35 @@ def kill_again_and_again(
         end = asyncio.Event()
         listening = asyncio.create_task(beside(end)) if beside is not None else None
         async with node:
-            process = await launch(node)
-            await node.subscribed(timeout_s=60)
+            (scratch / "endpoints.toml").write_text(endpoint_table(node))
+            await launch(lives)
+            await until((folder / "unfinished.json").exists, lambda: f"it never began: {said(0)}")
             announcing = asyncio.create_task(announce())
             for _ in range(kills):
-                await asyncio.sleep(chance.uniform(0.3, 1.5))
-                process.send_signal(signal.SIGKILL)
-                _, said = await process.communicate()
-                assert process.returncode == -signal.SIGKILL, said.decode()
-                process = await launch(node)
+                # At first it may have recorded nothing yet.
+                await asyncio.sleep(chance.uniform(0.0, 1.5))
+                lives[-1].send_signal(signal.SIGKILL)
+                await lives[-1].communicate()
+                assert lives[-1].returncode == -signal.SIGKILL, said(len(lives) - 1)
+                await launch(lives)
                 if chance.random() < 0.5:
                     # Sometimes it dies while it restores, or fills the gap.
                     await node.subscribed(timeout_s=60)
             await node.subscribed(timeout_s=60)
             await announcing
-            wanted = len(succeeded(chain))
-            limit = time.monotonic() + 60
-            while len(recording(folder)) < wanted:
-                assert time.monotonic() < limit, f"{len(recording(folder))} of {wanted} events"
-                await asyncio.sleep(0.2)
-            process.send_signal(signal.SIGTERM)
-            out, said = await process.communicate()
-            assert process.returncode == 0, said.decode()
+            await all_recorded(folder, len(succeeded(chain)), lambda: said(kills)[-5_000:])
+            # What came of a signal in the first ten minutes is known a little later.
+            await until(lambda: clock.now_ns() >= start + 900 * 10**9, lambda: "the clock stands")
+            lives[-1].send_signal(signal.SIGTERM)
+            out, _ = await lives[-1].communicate()
+            assert lives[-1].returncode == 0, said(kills)
             assert json.loads(out)["position_ns"] == last_ns(folder)
-            assert "very-secret" not in said.decode() + out.decode()
+            assert "very-secret" not in out.decode() + "".join(map(said, range(len(lives))))
         end.set()
         if listening is not None:
             await listening
 
-    run(test)
+    run(test, timeout_s=400.0)
     assert recording(folder) == succeeded(chain)
     with open_database(db) as records:
         found = require_same(folder, records, busiest, settings, scorers)

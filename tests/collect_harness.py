@@ -1,7 +1,7 @@
 """The collector as a process of its own, on a clock that runs faster than the wall's: a minute's window takes a second.
 
 Run as a script with one JSON argument: ``data``, ``db``, ``bus``, ``origin_ns`` (of the clock), ``wall_ns`` (when it
-began), ``speed``, ``settings``, ``models`` (a folder, or null); endpoints come from the environment. The wallets in
+began), ``speed``, ``settings``, ``models`` (a folder, or null), ``endpoints`` (a TOML file). The wallets in
 ``commands`` are tracked and untracked by hand at random, again and again; what was answered is forced to disk in
 ``answered`` beside the data.
 """
@@ -41,6 +41,7 @@ async def command(bus: Any, wallets: list[str], answered: Path) -> None:
             try:
                 known_ns = await ask_to_track(bus, wallet, tracked, patience_s=0.5)
             except AwayError:  # it restores
+                await asyncio.sleep(0.02)
                 continue
             file.write(json.dumps([known_ns, wallet, tracked]) + "\n")
             file.flush()
@@ -59,14 +60,16 @@ def main() -> None:
     given = json.loads(sys.argv[1])
     clock = FastClock(given["origin_ns"], given["wall_ns"], given["speed"])
     models = None if given.get("models") is None else Path(given["models"])
-    places = Places(Path(given["data"]), given["db"], given["bus"], models)
+    places = Places(Path(given["data"]), given["db"], given["bus"], models, Path(given["endpoints"]))
     settings = CollectSettings.parse(given["settings"], "test")
 
     async def beside(_records: Any, bus: Any, end: asyncio.Event) -> None:
         commanding = asyncio.create_task(command(bus, given["commands"], places.data / "answered"))
-        await end.wait()
-        commanding.cancel()
-        await asyncio.gather(commanding, return_exceptions=True)
+        try:
+            await end.wait()
+        finally:
+            commanding.cancel()
+            await asyncio.gather(commanding, return_exceptions=True)
 
     with stop_on_signals() as stop:
         others = {"beside": beside} if given.get("commands") else {}

@@ -386,6 +386,8 @@ class Simulation:
             raise Broken(
                 f"landed {set(bought) - set(explained)} without a trade, {set(explained) - set(bought)} made up"
             )
+        assert self.trader is not None
+        spent -= self.trader.core.engine.state.account.stray_cost
         if 5 * SOL + spent != self.chain.lamports(self.me):
             raise Broken(f"trades explain {spent}, the wallet changed by {self.chain.lamports(self.me) - 5 * SOL}")
 

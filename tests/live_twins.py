@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -184,6 +184,9 @@ class TwinBusEnd:
         if self.bus.weather.closed():
             raise BusAwayError("the bus is away in this simulation")
         return self.bus.values.get(key)
+
+    async def get_many(self, keys: Sequence[str]) -> list[bytes | None]:
+        return [await self.get(key) for key in keys]
 
     @asynccontextmanager
     async def subscribe(self, *channels: str, capacity: int = 10_000) -> AsyncIterator[TwinSubscription]:

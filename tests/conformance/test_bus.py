@@ -243,6 +243,19 @@ def test_values(tell) -> None:
     tell(story)
 
 
+def test_several_values_at_once(tell) -> None:
+    async def story(one: Bus, two: Bus, name: str) -> None:
+        await one.set(f"{name}b", b"2")
+        await one.set(f"{name}a", b"")
+        asked = [f"{name}{letter}" for letter in "abcb"]
+        assert await two.get_many(asked) == [b"", b"2", None, b"2"]
+        assert await two.get_many([]) == []
+        for key in asked:
+            await one.delete(key)
+
+    tell(story)
+
+
 def test_a_value_is_over_in_time(tell) -> None:
     async def story(one: Bus, two: Bus, name: str) -> None:
         await one.set(f"{name}soon", b"1", ttl_s=0.05)

@@ -54,6 +54,7 @@ def certify(
         "data": data_name,
         "data_sha256": data_hash,
         "clean": result.clean,
+        "coverage": result.coverage,
         "findings": [finding.to_dict() for finding in result.findings],
         "checks": dict(result.checks),
         "notes": list(result.notes),

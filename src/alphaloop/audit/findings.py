@@ -83,6 +83,8 @@ class AuditResult:
         What a careful reader should know: coverage cut short, columns that are not reproducible, how rows were matched.
     certificate : dict
         The same, bound to hashes of code and data; see `alphaloop.audit.certificate`.
+    coverage : str
+        Of how much the verdict speaks, where that is not all of the data; goes with the verdict wherever that is told.
     """
 
     subject: str
@@ -91,6 +93,7 @@ class AuditResult:
     seconds: float
     notes: tuple[str, ...] = ()
     certificate: dict[str, Any] = field(default_factory=dict)
+    coverage: str = ""
 
     @property
     def clean(self) -> bool:
@@ -102,6 +105,7 @@ class AuditResult:
         return {
             "subject": self.subject,
             "clean": self.clean,
+            "coverage": self.coverage,
             "findings": [finding.to_dict() for finding in self.findings],
             "checks": dict(self.checks),
             "seconds": round(self.seconds, 3),

@@ -21,7 +21,7 @@ A bus carries *messages* on named channels and keeps *values* and *sets* under k
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from types import TracebackType
 from typing import Protocol, Self
@@ -109,6 +109,10 @@ class Bus(Protocol):
 
     async def get(self, key: str) -> bytes | None:
         """Read a value, None if there is none or its time is over."""
+        ...
+
+    async def get_many(self, keys: Sequence[str]) -> list[bytes | None]:
+        """Read several values at once, in the order of `keys`."""
         ...
 
     async def set(self, key: str, value: bytes, ttl_s: float | None = None) -> None:

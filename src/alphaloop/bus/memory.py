@@ -100,6 +100,10 @@ class MemoryBus:
             return None
         return value
 
+    async def get_many(self, keys: Sequence[str]) -> list[bytes | None]:
+        """Read several values at once, in the order of `keys`."""
+        return [await self.get(key) for key in keys]
+
     async def set(self, key: str, value: bytes, ttl_s: float | None = None) -> None:
         """Write a value, for `ttl_s` seconds or lasting."""
         self._require_open()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -89,7 +89,11 @@ class RedisBus:
         subscription = RedisSubscription(
             self._place, channels, capacity, self._listeners.make_connection, self._refused, self._note_away
         )
-        await self._call(subscription.join_all)
+        try:
+            await self._call(subscription.join_all)
+        except BaseException:
+            await subscription.hang_up()
+            raise
         keeper = asyncio.create_task(subscription.keep_joined())
         self._subscriptions.add(subscription)
         try:
@@ -104,6 +108,11 @@ class RedisBus:
         """Read a value, None if there is none or its time is over."""
         value = await self._call(lambda: self._client.get(key))
         return None if value is None else bytes(value)
+
+    async def get_many(self, keys: Sequence[str]) -> list[bytes | None]:
+        """Read several values at once, in the order of `keys`."""
+        values = await self._call(lambda: self._client.mget(keys)) if keys else []
+        return [None if value is None else bytes(value) for value in values]
 
     async def set(self, key: str, value: bytes, ttl_s: float | None = None) -> None:
         """Write a value, for `ttl_s` seconds or lasting."""
@@ -158,17 +167,10 @@ class RedisBus:
             raise BusAwayError(f"{self._place}: this bus was closed; open another one")
         if self._watch is None:
             self._watch = asyncio.create_task(self._look())
-        task = asyncio.current_task()
-        cancelled = 0 if task is None else task.cancelling()
         while True:
             tries -= 1
             try:
-                answer = await ask()
-                if task is not None and task.cancelling() > cancelled:
-                    # The client waits with `asyncio.wait_for`, which before Python 3.12 forgets a cancellation that
-                    # meets the end of the wait; whoever cancelled would wait for ever.
-                    raise asyncio.CancelledError
-                return answer
+                return await _heeding(ask)
             except (RedisError, OSError) as error:
                 # A connection may have died unnoticed since the last call; a fresh one may do.
                 if not tries or not isinstance(error, ConnectionError | OSError):
@@ -217,6 +219,16 @@ class RedisBus:
                 await self._client.ping()
             except (RedisError, OSError) as error:
                 self._note_away(str(error))
+
+
+async def _heeding(ask: Callable[[], Awaitable[Any]]) -> Any:
+    """Ask, and end if that was asked for meanwhile: the client may lose a cancellation that comes with the answer."""
+    task = asyncio.current_task()
+    asked = 0 if task is None else task.cancelling()
+    answer = await ask()
+    if task is not None and task.cancelling() > asked:
+        raise asyncio.CancelledError
+    return answer
 
 
 async def _ask(connection: Any, command: tuple[Any, ...]) -> Any:

@@ -86,7 +86,7 @@ def audit(
 
 def _show(result: Mapping[str, Any]) -> None:
     verdict = "clean" if result["clean"] else f"{len(result['findings'])} finding(s)"
-    output.say(f"{result['subject']}: {verdict}")
+    output.say(f"{result['subject']}: {verdict}{' ' if result['coverage'] else ''}{result['coverage']}")
     for finding in result["findings"]:
         when = f" ({finding['first_time']})" if finding["first_time"] else ""
         output.say(f"  {finding['column']}: {finding['kind']}, first at row {finding['first_row']}{when}")

@@ -92,6 +92,8 @@ def _show_comparison(result: Mapping[str, Any]) -> None:
         medians = f"{_number(row['real_quantiles'][middle])} {_number(row['market_quantiles'][middle])}"
         judged = "" if row["distance"] is None else f"{row['distance']:.2f} ({row['chance']:.2f})"
         say(f"{row['source']:<16} {row['statistic']:<18} {means}   {medians}   {judged}")
+    for row in (row for row in result["rows"] if row["why"]):
+        note(f"{row['source']}, {row['statistic']}, is beyond chance: {row['why']}")
     for sentence in result["unknown"]:
         note(sentence)
 

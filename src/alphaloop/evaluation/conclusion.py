@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import ceil
 
@@ -39,9 +39,16 @@ class Conclusion:
     sentences: tuple[Sentence, ...]
 
 
-def conclude(evidence: Evidence) -> Conclusion:
-    """Apply every rule; a part that was not measured gets a sentence that says so."""
+def conclude(evidence: Evidence, cautions: Mapping[str, str] | None = None) -> Conclusion:
+    """Apply every rule; a part that was not measured gets a sentence that says so.
+
+    Parameters
+    ----------
+    cautions
+        What the caller knows of the rows that no number shows: topic to sentence.
+    """
     found = [sentence for rule in RULES if (sentence := rule(evidence)) is not None]
+    found += [Sentence(topic, "caution", text) for topic, text in (cautions or {}).items()]
     return Conclusion(judge(evidence), tuple(found))
 
 

@@ -52,7 +52,7 @@ def write_report(path: Path, given: ReportInput) -> Conclusion:
         The training run; whatever is absent is shown as not measured.
     """
     readings = read(given)
-    conclusion = conclude(readings.evidence)
+    conclusion = conclude(readings.evidence, given.cautions)
     write_text(path, render(given, readings, conclusion))
     return conclusion
 

@@ -134,6 +134,8 @@ class ReportInput:
         The other parts; `audit` has ``clean`` and ``findings``, `parity` has ``rows`` and ``flipped``.
     facts
         Short facts for the header, for example the data file: label to text.
+    cautions
+        What the rows do not show, told with the verdict: topic to sentence.
     synthetic
         Whether the market was made up.
     seed
@@ -161,5 +163,6 @@ class ReportInput:
     parity: Plain | None = None
     contract: Plain | None = None
     facts: Mapping[str, str] = field(default_factory=dict)
+    cautions: Mapping[str, str] = field(default_factory=dict)
     synthetic: bool = False
     seed: int = 0

@@ -49,6 +49,16 @@ def page(given, tmp_path_factory):
     return path.read_text(encoding="utf-8")
 
 
+def test_what_the_rows_do_not_show_is_told_with_the_verdict(given, tmp_path):
+    said = "7 signals are on tokens that were lost from sight."
+    conclusion = write_report(tmp_path / "report.html", replace(given, cautions={"Survivors": said}))
+    assert conclusion.sentences[-1].topic == "Survivors"
+    assert conclusion.sentences[-1].tone == "caution"
+    begin, _, rest = (tmp_path / "report.html").read_text().partition('<section id="conclusion">')
+    assert said in rest.partition('<section id="scores">')[0]
+    assert said not in begin
+
+
 def test_every_section_and_figure_is_there(page):
     for section in SECTIONS:
         assert f'<section id="{section}">' in page

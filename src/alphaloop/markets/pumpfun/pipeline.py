@@ -157,7 +157,7 @@ def run_training(
     above = above_levels(test, probability, recipe.seed)
     ledger = _ledger(test, probability, contract)
     notes = (
-        *filter(None, (rows.survivors,)),
+        *filter(None, (rows.survivors, rows.windows)),
         unseen,
         *_calibration_notes(test, probability, above, trained, recipe.seed),
         *_notes(trained, champion),

@@ -8,7 +8,7 @@ import msgspec
 class Account(msgspec.Struct, kw_only=True):
     """Balance and record of one wallet.
 
-    ``balance = deposited + sum of received - sum of spent`` over all trades, to the unit, at every moment.
+    ``balance = deposited + sum of received - sum of spent - stray_cost`` over all trades, to the unit, at every moment.
 
     Attributes
     ----------
@@ -20,6 +20,8 @@ class Account(msgspec.Struct, kw_only=True):
         Net of closed trades.
     failed_cost : int
         What entries cost that never held anything.
+    stray_cost : int
+        What failed transactions cost that belong to no trade that is not over.
     total_trades, total_wins, total_losses : int
         Closed trades; those with a net above and below 0.
     current_streak : int
@@ -32,6 +34,7 @@ class Account(msgspec.Struct, kw_only=True):
     deposited: int = 0
     total_pnl: int = 0
     failed_cost: int = 0
+    stray_cost: int = 0
     total_trades: int = 0
     total_wins: int = 0
     total_losses: int = 0

@@ -5,9 +5,10 @@ from __future__ import annotations
 from alphaloop.core.clock import to_ns
 from alphaloop.trading.portfolio.ending import Ending
 from alphaloop.trading.portfolio.entering import Entering
+from alphaloop.trading.portfolio.inputs import Side
 from alphaloop.trading.portfolio.leaving import Leaving
 from alphaloop.trading.portfolio.reports import Dead, Failed, Filled, Landed
-from alphaloop.trading.portfolio.state import PortfolioState
+from alphaloop.trading.portfolio.state import REMEMBERED_NS, PortfolioState
 from alphaloop.trading.portfolio.trades import HOLDING, MAY_LAND, Attempt, AttemptState, Trade, TradeState
 
 
@@ -24,7 +25,7 @@ class Proving:
         """Note that a transaction did what it was made for."""
         found = self.state.find(told.signature)
         if found is None:
-            if told.signature not in self.state.filled_until_ns:
+            if told.signature not in self.state.booked_until_ns:
                 self.state.notice("unexplained_landing", "error", signature=told.signature)
             return
         trade, attempt = found
@@ -45,9 +46,9 @@ class Proving:
 
     def filled(self, told: Filled) -> None:
         """Book what a transaction did."""
-        if told.signature in self.state.filled_until_ns:
+        if told.signature in self.state.booked_until_ns:
             return
-        found = self.state.find(told.signature) or self._discovered(told)
+        found = self.state.find(told.signature) or self._discovered(told, told.asset, told.side)
         if found is None:
             self.state.notice("unexplained_fill", "error", signature=told.signature, asset=told.asset, cash=told.cash)
             return
@@ -73,11 +74,15 @@ class Proving:
     def failed(self, told: Failed) -> None:
         """Book what a transaction cost that did nothing, and go on."""
         found = self.state.find(told.signature)
+        if found is None and told.asset and not self.state.knows(told.signature):
+            found = self._discovered(told, told.asset, "sell")
+            if found is None:
+                self._stray(told)
         if found is None or found[1].state in (AttemptState.FILLED, AttemptState.FAILED):
             return
         trade, attempt = found
-        # What was given up before is paid for all the same, and calls for nothing new.
-        late = self._late(trade, attempt)
+        # What was given up before, or by an earlier process, is paid for all the same, and calls for nothing new.
+        late = self._late(trade, attempt) or bool(told.asset)
         self._ended(trade, attempt, told.reason, "" if late else told.remedy, told.cost)
 
     def dead(self, told: Dead) -> None:
@@ -91,20 +96,29 @@ class Proving:
 
     # -- what follows -----------------------------------------------------------------------------------------------
 
-    def _discovered(self, told: Filled) -> tuple[Trade, Attempt] | None:
+    def _stray(self, told: Failed) -> None:
+        """Book a failure that no trade is left for: its row was never stored, and its trade ended without it."""
+        self.state.pay(-told.cost)
+        self.state.account.stray_cost += told.cost
+        self.state.booked_until_ns[told.signature] = self.state.now_ns + REMEMBERED_NS
+        self.state.notice(
+            "stray_failure", "warning", signature=told.signature, asset=told.asset, reason=told.reason, cost=told.cost
+        )
+
+    def _discovered(self, told: Filled | Failed, asset: str, side: Side) -> tuple[Trade, Attempt] | None:
         """A transaction of ours that no row tells of: it was sent while nothing could be stored."""
-        trade = self.state.by_asset.get(told.asset)
+        trade = self.state.by_asset.get(asset)
         if trade is None:
             return None
         # One trade buys once, and sells what it holds: anything else is somebody else's, or an older trade's.
-        fits = not trade.bought if told.side == "buy" else trade.bought > 0
+        fits = not trade.bought if side == "buy" else trade.bought > 0
         if not fits:
             return None
         attempt = Attempt(
             signature=told.signature,
-            order_id=f"{trade.trade_id}.{told.side}.found",
-            side=told.side,
-            step=trade.buys if told.side == "buy" else trade.tries,
+            order_id=f"{trade.trade_id}.{side}.found",
+            side=side,
+            step=trade.buys if side == "buy" else trade.tries,
             last_valid=0,
             most=0,
             least=0,

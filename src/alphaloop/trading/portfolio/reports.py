@@ -119,13 +119,15 @@ class Filled(Input, frozen=True, kw_only=True, gc=False):
 class Failed(Input, frozen=True, kw_only=True, gc=False):
     """The chain holds the transaction and it did nothing but cost `cost`.
 
-    `remedy` is one of ``requote``, ``use_pool``, ``refresh``, ``check_holding``, ``fund``, ``give_up``.
+    `remedy` is one of ``requote``, ``use_pool``, ``refresh``, ``check_holding``, ``fund``, ``give_up``. `asset` is
+    given where the transaction was found in the wallet's history and no row may tell of it.
     """
 
     signature: str
     reason: str
     remedy: str
     cost: int
+    asset: str = ""
 
 
 class Dead(Input, frozen=True, kw_only=True, gc=False):

@@ -15,7 +15,7 @@ from alphaloop.trading.portfolio.totals import Totals
 from alphaloop.trading.portfolio.trades import Attempt, Trade
 
 REMEMBERED_NS = to_ns(900.0)
-"""How long a fill is known again after its trade is over; reports of it that come later would look like news."""
+"""How long what was booked is known again after its trade is over; a later report of it would look like news."""
 
 
 class PortfolioState:
@@ -30,8 +30,9 @@ class PortfolioState:
     by_asset, by_signature : dict of str to Trade
     cool_until_ns : dict of str to int
         By asset.
-    filled_until_ns : dict of str to int
-        Fills of trades that are over, by signature, with the time until which they are remembered.
+    booked_until_ns : dict of str to int
+        What was booked of trades that are over, and of failures that their trade dropped, by signature, with the time
+        until which it is remembered.
     changed : dict of str to Trade
         Those that changed since somebody took them, by id; `account_changed` says the same of everything else.
     out : list of Output
@@ -43,7 +44,7 @@ class PortfolioState:
         self.account = Account()
         self.panel = BreakerPanel(settings.breakers)
         self.cool_until_ns: dict[str, int] = {}
-        self.filled_until_ns: dict[str, int] = {}
+        self.booked_until_ns: dict[str, int] = {}
         self.trades: dict[str, Trade] = {}
         self.by_asset: dict[str, Trade] = {}
         self.by_signature: dict[str, Trade] = {}
@@ -76,6 +77,10 @@ class PortfolioState:
         """Trades with transactions that may land or have landed unread."""
         return self._totals.sum.unproved
 
+    def knows(self, signature: str) -> bool:
+        """Whether a transaction is one of a trade that is not over, or was booked not long ago."""
+        return signature in self.by_signature or signature in self.booked_until_ns
+
     def find(self, signature: str) -> tuple[Trade, Attempt] | None:
         """A transaction of a trade that is not over, with its trade."""
         trade = self.by_signature.get(signature)
@@ -96,6 +101,7 @@ class PortfolioState:
         """Bring the totals up to date after `trade` changed, and let it go if it is over."""
         for attempt in trade.prune():
             del self.by_signature[attempt.signature]
+            self._remember(attempt)
         self._totals.count(trade)
         self.changed[trade.trade_id] = trade
         if trade.is_over:
@@ -142,16 +148,19 @@ class PortfolioState:
             del self.by_asset[trade.asset]
         for attempt in trade.attempts:
             self.by_signature.pop(attempt.signature, None)
-            if attempt.is_filled:
-                self.filled_until_ns[attempt.signature] = self.now_ns + REMEMBERED_NS
-                self.account_changed = True
+            self._remember(attempt)
         self._totals.forget(trade)
+
+    def _remember(self, attempt: Attempt) -> None:
+        if attempt.is_filled or attempt.cost:
+            self.booked_until_ns[attempt.signature] = self.now_ns + REMEMBERED_NS
+            self.account_changed = True
 
     # -- time -------------------------------------------------------------------------------------------------------
 
     def warm(self) -> None:
         """Forget what is over by now."""
-        for until_ns in (self.cool_until_ns, self.filled_until_ns):
+        for until_ns in (self.cool_until_ns, self.booked_until_ns):
             for key in [key for key, end_ns in until_ns.items() if end_ns <= self.now_ns]:
                 del until_ns[key]
                 self.account_changed = True
@@ -161,7 +170,7 @@ class PortfolioState:
         by = self.now_ns - at_ns
         self.now_ns = at_ns
         self.panel.state.paused_until_ns = max(self.panel.state.paused_until_ns - by, 0)
-        for until_ns in (self.cool_until_ns, self.filled_until_ns):
+        for until_ns in (self.cool_until_ns, self.booked_until_ns):
             for key in until_ns:
                 until_ns[key] -= by
         for trade in self.trades.values():
@@ -182,7 +191,7 @@ class PortfolioState:
             "account": msgspec.to_builtins(self.account),
             "breakers": msgspec.to_builtins(self.panel.state),
             "cool_until_ns": dict(self.cool_until_ns),
-            "filled_until_ns": dict(self.filled_until_ns),
+            "booked_until_ns": dict(self.booked_until_ns),
             "now_ns": self.now_ns,
         }
 
@@ -191,7 +200,7 @@ class PortfolioState:
         self.account = msgspec.convert(saved.get("account", {}), Account)
         self.panel = BreakerPanel(self.settings.breakers, msgspec.convert(saved.get("breakers", {}), BreakerState))
         self.cool_until_ns = dict(saved.get("cool_until_ns", {}))
-        self.filled_until_ns = dict(saved.get("filled_until_ns", {}))
+        self.booked_until_ns = dict(saved.get("booked_until_ns", {}))
         self.now_ns = saved.get("now_ns", 0)
         self.trades, self.by_asset, self.by_signature = {}, {}, {}
         self._totals = Totals()

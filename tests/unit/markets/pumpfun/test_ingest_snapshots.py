@@ -24,7 +24,7 @@ from alphaloop.core.clock import Clock, SteppedClock, SystemClock
 from alphaloop.core.errors import StateError
 from alphaloop.markets.pumpfun.ingest import collector as collector_module
 from alphaloop.markets.pumpfun.ingest.backlog import Backlog
-from alphaloop.markets.pumpfun.ingest.child import Child, while_wanted
+from alphaloop.markets.pumpfun.ingest.child import Child
 from alphaloop.markets.pumpfun.ingest.collector import Collector, CollectorSettings
 from alphaloop.markets.pumpfun.ingest.delivery import Delivery
 from alphaloop.markets.pumpfun.ingest.marks import Marks
@@ -53,8 +53,7 @@ def save(snapshots: Snapshots, position_ns: int, given: Iterable[bytes]) -> Path
 
 def saved_by_a_fork(path: Path, market: PumpMarket, then: Callable[[], None] = lambda: None) -> bytes:
     async def test() -> None:
-        state = while_wanted(market.pieces())
-        child = Child(lambda: Snapshots.fill(path, 5, SETTINGS.hash, state))
+        child = Child(lambda: Snapshots.fill(path, 5, SETTINGS.hash, market.pieces()))
         then()
         await child.ended(30)
 
@@ -196,19 +195,18 @@ def test_whoever_gives_up_waiting_leaves_no_child() -> None:
 ORPHAN = """
 import os, sys, time
 from pathlib import Path
-from alphaloop.markets.pumpfun.ingest.child import Child, while_wanted
+from alphaloop.markets.pumpfun.ingest.child import Child
 from alphaloop.markets.pumpfun.ingest.snapshots import Snapshots
 from alphaloop.markets.pumpfun.recording.wal import Wal
 folder = Path(sys.argv[1])
 wal = Wal(folder / "recording")
 def slow():
-    for n in range(600):
-        time.sleep(0.05 if n < 3 else 2.0)
-        yield b"piece"
+    # One piece takes longer than anybody would wait: what ends it must not depend on the next one.
+    yield b"piece"
+    time.sleep(600)
 snapshots = Snapshots(folder / "snapshots")
 path = snapshots.begin(1)
-state = while_wanted(slow())
-child = Child(lambda: snapshots.fill(path, 1, "settings", state))
+child = Child(lambda: snapshots.fill(path, 1, "settings", slow()))
 print(child.pid, flush=True)
 time.sleep(0.3)
 os.kill(os.getpid(), 9)
@@ -224,8 +222,7 @@ def test_a_child_whose_parent_was_killed_holds_nothing_and_ends(tmp_path: Path) 
         process = subprocess.Popen([sys.executable, "-c", ORPHAN, str(tmp_path)], stdout=file, stderr=file)
     assert process.wait(60) == -signal.SIGKILL, said.read_text()
     child = int(said.read_text())
-    assert is_running(child)
-    # The next process is not kept out, although the child may still run.
+    # The next process is not kept out, and the child ends with its parent.
     Wal(tmp_path / "recording").close()
     snapshots = Snapshots(tmp_path / "snapshots")
     assert snapshots.newest("settings", 10) is None
@@ -233,6 +230,7 @@ def test_a_child_whose_parent_was_killed_holds_nothing_and_ends(tmp_path: Path) 
     while is_running(child):
         assert time.monotonic() < end
         time.sleep(0.02)
+    assert list((tmp_path / "snapshots").iterdir()) == [tmp_path / "snapshots" / f"market-{1:019d}.unfinished"]
     snapshots.begin(2)
     assert list((tmp_path / "snapshots").iterdir()) == []
 

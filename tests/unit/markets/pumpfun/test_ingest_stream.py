@@ -112,6 +112,7 @@ class Line:
     rpc: Rpc
     unfinished: Unfinished
     records: list[Record]
+    recording: asyncio.Task[None]
 
     @property
     def seen(self) -> list[str]:
@@ -156,20 +157,21 @@ async def line(
         entrance = Intake(history, unfinished, SystemClock(), IntakeSettings(**({"overlap_slots": 2} | (intake or {}))))
         entrance.restore(before)
         feed = Feed(pool, history, entrance, unfinished, streams, SystemClock())
-        found = Line(entrance, [feed], pool, history, rpc, unfinished, [])
+        recorded: list[Record] = []
 
         async def record() -> None:
             while True:
                 taken = await entrance.take(100)
                 records = entrance.admit(taken)
                 entrance.recorded(taken, records)
-                found.records.extend(records)
+                recorded.extend(records)
 
         tasks = [asyncio.create_task(feed.run()), asyncio.create_task(record())]
+        found = Line(entrance, [feed], pool, history, rpc, unfinished, recorded, tasks[1])
         try:
             yield found
             for task in tasks:
-                if task.done():
+                if task.done() and not task.cancelled():
                     task.result()
         finally:
             for task in tasks:
@@ -284,6 +286,66 @@ def test_a_restart_goes_on_where_the_recording_ends(tmp_path: Path) -> None:
     run(test)
 
 
+def test_killed_before_anything_is_recorded_it_goes_on_where_it_began(tmp_path: Path) -> None:
+    async def test() -> None:
+        async with chain_node.ChainNode(txs(0, 20)) as node:
+            async with line([node], tmp_path) as first:
+                await first.live()
+                first.recording.cancel()
+                await node.add(*txs(20, 40))
+                await first.settle()
+                assert first.records == []
+            await node.add(*txs(40, 60))
+            async with line([node], tmp_path) as second:
+                await second.reach(40)
+                await second.settle()
+                # Nothing is fetched that was before the first life.
+                assert second.seen == signatures(txs(20, 60))
+                # Beyond the beginning the recording says the rest.
+                assert Unfinished(tmp_path / "unfinished.json").gap is None
+
+    run(test)
+
+
+def test_the_beginning_is_forgotten_once_the_recording_is_beyond_it(tmp_path: Path) -> None:
+    async def test() -> None:
+        async with chain_node.ChainNode(txs(0, 20)) as node, line([node], tmp_path) as out:
+            await out.live()
+            noted = Unfinished(tmp_path / "unfinished.json").gap
+            assert noted == Anchor(tx(19).signature, tx(19).slot)
+            await node.add(*txs(20, 40))
+            await out.reach(20)
+            assert out.seen == signatures(txs(20, 40))
+            assert Unfinished(tmp_path / "unfinished.json").gap is None
+
+    run(test)
+
+
+def test_a_gap_behind_live_ones_stays_noted_until_it_is_recorded(tmp_path: Path) -> None:
+    """Offered is not recorded: who is killed in between, on a full disk say, has to fill it once more."""
+
+    async def test() -> None:
+        node = chain_node.ChainNode()
+        async with node, line([node], tmp_path, gaps={"hold_s": 0.0}) as out:
+            await out.live()
+            await node.add(*txs(0, 12))
+            await out.reach(12)
+            out.recording.cancel()
+            node.drop()
+            await node.add(*txs(12, 42))
+            async with asyncio.timeout(10):
+                while out.intake.pending < 30 or not out.feeds[0].live.is_set():
+                    await asyncio.sleep(0.005)
+            await out.settle()
+            assert Unfinished(tmp_path / "unfinished.json").gap is not None
+            taken = await out.intake.take(100)
+            out.intake.recorded(taken, out.intake.admit(taken))
+            await out.settle()
+            assert Unfinished(tmp_path / "unfinished.json").gap is None
+
+    run(test)
+
+
 def test_duplicates_and_disorder_lose_nothing_and_repeat_nothing(tmp_path: Path) -> None:
     async def test() -> None:
         async with chain_node.ChainNode(duplicates=0.5, shuffled=5) as node, line([node], tmp_path) as out:
@@ -391,22 +453,24 @@ def test_a_transaction_that_no_node_has_is_written_down(tmp_path: Path) -> None:
     run(test)
 
 
-def test_a_silent_connection_is_left(tmp_path: Path) -> None:
+def test_a_silent_connection_is_left(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     async def test() -> None:
-        chain: list[Any] = []
+        chain = txs(0, 20)
         async with AsyncExitStack() as stack:
             dumb = await stack.enter_async_context(chain_node.ChainNode(chain, silent=True))
             sound = await stack.enter_async_context(chain_node.ChainNode(chain))
             out = await stack.enter_async_context(line([dumb, sound], tmp_path, stream={"stall_s": 0.3}))
-            await dumb.subscribed()
-            for number in range(40):
+            await out.live()
+            for number in range(20, 60):
                 await sound.add(tx(number))
                 await out.settle(0.02)
-            await out.reach(1)
-            assert out.pool.endpoints[0].reason == "no notification for 0.3 s"
+            await out.reach(40)
+            # What happened while it said nothing is history by then.
+            assert out.seen == signatures(txs(20, 60))
             assert dumb.connections >= 1
 
     run(test)
+    assert "reason='no notification for 0.3 s'" in capsys.readouterr().out
 
 
 def test_requests_go_elsewhere_when_one_node_says_too_many(tmp_path: Path) -> None:

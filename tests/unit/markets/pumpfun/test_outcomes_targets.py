@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 
-import msgspec
 import pytest
 
 from alphaloop.core.clock import NS_PER_S
@@ -147,8 +146,12 @@ def test_settings_are_checked_and_hashed():
     assert REACH.hash != REACH.model_copy(update={"measure": "raw"}).hash
 
 
-def test_answers_do_not_change_outcomes():
-    given = {600: outcome()}
-    before = msgspec.msgpack.encode(given[600])
-    REACH.answer(given)
-    assert msgspec.msgpack.encode(given[600]) == before
+def test_an_answer_reads_its_own_horizons_alone():
+    """Whoever adds a horizon to what is followed must not change what is learned."""
+    hit, miss = outcome(horizon_s=600, least_raw=2.2, least_tradable=2.2), outcome(horizon_s=3_600, least_tradable=1.2)
+    for target in (REACH, Reach(multiple=2.0, horizon_s=3_600)):
+        both = target.answer({600: hit, 3_600: miss})
+        alone = {600: hit, 3_600: miss}[target.horizon_s]
+        assert both == target.answer({target.horizon_s: alone})
+        assert both.hit is (target.horizon_s == 600)
+        assert target.answer({86_400: hit}).hit is None

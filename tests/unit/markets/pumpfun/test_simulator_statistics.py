@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from html import escape
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +19,7 @@ from alphaloop.markets.pumpfun.curve.reserves import START
 from alphaloop.markets.pumpfun.events import Create, Trade
 from alphaloop.markets.pumpfun.simulator.comparison import SOURCES, compare, distance
 from alphaloop.markets.pumpfun.simulator.fit import Target, fit, misfit, simulated
+from alphaloop.markets.pumpfun.simulator.remarks import WHY
 from alphaloop.markets.pumpfun.simulator.report import page
 from alphaloop.markets.pumpfun.simulator.settings import fitted
 from alphaloop.markets.pumpfun.simulator.statistics import glances, market_of, minutes, watches, whole
@@ -129,6 +132,20 @@ def test_the_report_names_every_source_and_its_bias(real_data: Path):
 
 
 @pytest.mark.real
+def test_the_report_says_why_what_is_beyond_chance_was_left_so(real_data: Path):
+    found = compare(simulated(fitted(), 250, seed=4), real_data)
+    judged = {(row.source, row.statistic) for row in found.rows if row.distance is not None}
+    assert judged == set(WHY)
+    text = page(found)
+    beyond = [row for row in found.rows if row.distance is not None and row.distance > row.chance]
+    assert len(beyond) > 3
+    for row in found.rows:
+        assert row.why == (WHY[row.source, row.statistic] if row in beyond else "")
+    told = [f"<li><code>{escape(row.statistic)}</code>: {escape(row.why)}.</li>" for row in beyond]
+    assert re.findall(r"<li><code>.*?</li>", text) == told
+
+
+@pytest.mark.real
 def test_simulate_and_compare_on_the_command_line(real_data: Path, tmp_path: Path):
     runner, folder = CliRunner(), tmp_path / "run"
     made = runner.invoke(app, ["simulate", "--out", str(folder), "--days", "0.1", "--launches", "1500", "--json"])
@@ -140,6 +157,8 @@ def test_simulate_and_compare_on_the_command_line(real_data: Path, tmp_path: Pat
     compared = runner.invoke(app, command)
     assert compared.exit_code == 0, compared.output
     assert json.loads(compared.stdout)["launches"] == answer["launches"]
+    told = runner.invoke(app, command[:-1])
+    assert "new pools, multiple, is beyond chance: fitted at six quantiles" in " ".join(told.output.split())
     assert "<table>" in report.read_text()
     again = runner.invoke(app, ["simulate", "--out", str(folder)])
     assert again.exit_code == 2

@@ -262,11 +262,11 @@ def test_fills_are_remembered_for_a_while_and_then_forgotten() -> None:
     desk.hold()
     desk.warn("A")
     desk.land()
-    assert set(desk.state.filled_until_ns) == {"sig1", "sig2"}
+    assert set(desk.state.booked_until_ns) == {"sig1", "sig2"}
     desk.wait(899.9)
-    assert len(desk.state.filled_until_ns) == 2
+    assert len(desk.state.booked_until_ns) == 2
     desk.wait(0.1)
-    assert desk.state.filled_until_ns == {}
+    assert desk.state.booked_until_ns == {}
     desk.tell(Landed, signature="sig1", slot=1)
     assert desk.notices("unexplained_landing") == [{"signature": "sig1"}]
 
@@ -306,6 +306,36 @@ def test_a_sale_of_what_was_never_bought_is_no_defect() -> None:
     desk.tell(Filled, signature="odd", asset="A", side="sell", quantity=5, cash=5, traded=5, remaining=0)
     assert desk.trade().state == "submitted"
     assert len(desk.notices("unexplained_fill")) == 1
+
+
+FAILURE = {"signature": "found", "reason": "x", "remedy": "requote", "cost": 70, "asset": "A"}
+
+
+def test_a_failure_that_no_row_tells_of_is_paid_by_its_trade_once_and_leads_to_nothing() -> None:
+    desk = Desk()
+    trade = desk.hold()
+    balance, spent = desk.state.account.balance, trade.spent
+    assert [type(one).__name__ for one in desk.tell(Failed, **FAILURE)] == ["Notice"]
+    assert (trade.state, trade.tries) == ("open", 0)
+    assert desk.tell(Failed, **FAILURE) == []
+    assert (trade.spent, desk.state.account.balance) == (spent + 70, balance - 70)
+    desk.warn("A")
+    desk.land()
+    before = desk.saved()
+    # Its trade is over, and it is known all the same.
+    assert desk.tell(Failed, **FAILURE) == []
+    assert desk.saved() == before
+
+
+def test_a_failure_that_no_trade_is_left_for_is_a_stray_cost_once() -> None:
+    desk = Desk()
+    balance = desk.state.account.balance
+    for _ in range(2):
+        desk.tell(Failed, **FAILURE)
+    account = desk.state.account
+    assert (account.balance, account.stray_cost) == (balance - 70, 70)
+    assert account.balance == account.deposited - account.stray_cost
+    assert [each["cost"] for each in desk.notices("stray_failure")] == [70]
 
 
 def test_units_that_nobody_knew_of_are_told_of() -> None:

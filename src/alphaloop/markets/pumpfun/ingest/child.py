@@ -6,7 +6,8 @@ and ends without any clean-up. Why that is safe beside other threads:
 
 - It takes no lock that another thread may have held: Python's own are renewed in a fork, the memory allocator's are
   renewed by the C library, and it neither logs, nor imports, nor calls a library with threads of its own.
-- It closes what it inherited at once. A lock on a recording, in particular, must not outlive the collector in it.
+- It dies with the process that made it: the kernel kills it then, whatever it is doing. And it closes what it
+  inherited at once. A lock on a recording, in particular, must not outlive the collector in it.
 - Signals stay blocked in it, so that none is answered twice.
 - Should it hang all the same it is killed when `patience_s` is over, and whoever started it is told.
 
@@ -16,12 +17,13 @@ The kernel is asked to take it first when memory runs out, and to let the proces
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import gc
 import os
 import signal
 import sys
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Final, NoReturn
 
@@ -32,10 +34,14 @@ CAN_FORK: Final = sys.platform == "linux"
 LOOK_S: Final = 0.02
 NICE: Final = 5
 _LONGEST_REASON: Final = 1_000
+_SIGNAL_AT_PARENTS_DEATH: Final = 1
+_PRCTL: Final = ctypes.CDLL(None, use_errno=True).prctl if CAN_FORK else None
 
 
 class Child:
     """A fork that runs `task`; made where it stands, by the thread that owns what `task` reads.
+
+    It lives no longer than that thread.
 
     Raises
     ------
@@ -46,6 +52,7 @@ class Child:
     def __init__(self, task: Callable[[], None]) -> None:
         self._reading, writing = os.pipe()
         self._status: int | None = None
+        maker = os.getpid()
         # A signal between the fork and the child's first line would be answered by both.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
         try:
@@ -54,7 +61,7 @@ class Child:
                 warnings.simplefilter("ignore", DeprecationWarning)
                 self.pid = os.fork()
             if self.pid == 0:
-                _live(task, writing)
+                _live(task, writing, maker)
         except OSError:
             os.close(self._reading)
             raise
@@ -99,27 +106,10 @@ class Child:
         os.close(self._reading)
 
 
-def while_wanted(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """Pass pieces on in a fork as long as the process lives that called this.
-
-    Raises
-    ------
-    StateError
-        If it lives no more: then nobody will use what the fork makes.
-    """
-    return _while_child_of(os.getpid(), pieces)
-
-
-def _while_child_of(parent: int, pieces: Iterable[bytes]) -> Iterator[bytes]:
-    for piece in pieces:
-        if os.getppid() != parent:
-            raise StateError("the process that wanted this is gone; start it again")
-        yield piece
-
-
-def _live(task: Callable[[], None], writing: int) -> NoReturn:
+def _live(task: Callable[[], None], writing: int, maker: int) -> NoReturn:
     status = 1
     try:
+        _die_with(maker)
         gc.disable()
         _let_go(writing)
         task()
@@ -129,6 +119,13 @@ def _live(task: Callable[[], None], writing: int) -> NoReturn:
             os.write(writing, f"{type(error).__name__}: {error}".encode()[:_LONGEST_REASON])
     finally:
         os._exit(status)
+
+
+def _die_with(maker: int) -> None:
+    if _PRCTL is not None and _PRCTL(_SIGNAL_AT_PARENTS_DEATH, signal.SIGKILL, 0, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), "the kernel does not end a fork with its maker")
+    if os.getppid() != maker:  # it died before the kernel was asked
+        os._exit(1)
 
 
 def _let_go(kept: int) -> None:

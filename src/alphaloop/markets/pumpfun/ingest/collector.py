@@ -16,7 +16,7 @@ from alphaloop.core.errors import StateError
 from alphaloop.core.settings import Settings
 from alphaloop.markets.pumpfun.events import Tracking
 from alphaloop.markets.pumpfun.ingest.backlog import Backlog
-from alphaloop.markets.pumpfun.ingest.child import CAN_FORK, Child, while_wanted
+from alphaloop.markets.pumpfun.ingest.child import CAN_FORK, Child
 from alphaloop.markets.pumpfun.ingest.delivery import Batch, Delivery
 from alphaloop.markets.pumpfun.ingest.intake import Intake
 from alphaloop.markets.pumpfun.ingest.marks import Marks
@@ -185,9 +185,8 @@ class Collector:
         """Save the market as it is now: in a fork, and if that cannot be, or failed the last time, here and at once."""
         position_ns, identity = self.applied_ns, self.market.settings.hash
         if self._fork:
-            pieces = while_wanted(self.market.pieces())
             try:
-                return Child(lambda: self._snapshots.fill(unfinished, position_ns, identity, pieces))
+                return Child(lambda: self._snapshots.fill(unfinished, position_ns, identity, self.market.pieces()))
             except OSError as error:
                 log.warning("fork_refused", reason=str(error), instead="the collector stands while it saves")
         self._snapshots.fill(unfinished, position_ns, identity, self.market.pieces())

@@ -24,6 +24,8 @@ from alphaloop.markets.pumpfun.ingest.unfinished import Unfinished
 log = structlog.get_logger("alphaloop.pumpfun.feed")
 
 FILL_AGAIN_S = 5.0
+BEGIN_S = 10.0
+"""Live events wait so long at the very first start for history to say where the chain is."""
 
 
 class Feed:
@@ -116,6 +118,7 @@ class Feed:
     async def _fill(self) -> None:
         anchor = self._intake.anchor()
         if anchor is None:
+            await self._begin()
             await self._release()
             self.live.set()
             return
@@ -127,10 +130,26 @@ class Feed:
             behind.cancel()
             with suppress(asyncio.CancelledError):
                 await behind
-        self._unfinished.close_gap()
         log.info("gap_filled", since_slot=anchor.slot, transactions=filled, took_s=round(stopwatch() - began, 3))
         await self._release()
         self.live.set()
+        if self._unfinished.gap is not None:
+            # Offered is not recorded: a process killed now has to fill it once more.
+            await self._intake.settled()
+            self._unfinished.close_gap()
+
+    async def _begin(self) -> None:
+        """Note where the chain is before the first event is taken: who is killed before it is recorded starts there."""
+        try:
+            async with asyncio.timeout(BEGIN_S):
+                newest = await self._history.newest()
+        except (ChainError, TimeoutError) as error:
+            log.warning("beginning_unknown", reason=str(error) or "history does not answer")
+            return
+        # Another stream may have been faster.
+        if newest is not None and self._intake.anchor() is None:
+            self._unfinished.begin(newest)
+            log.info("recording_begins", after_slot=newest.slot)
 
     async def _until_joined(self, anchor: Anchor) -> int:
         offered: set[str] = set()

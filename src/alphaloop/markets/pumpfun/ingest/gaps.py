@@ -109,6 +109,21 @@ class History:
         ordered = sorted((listed for listed in found.values() if listed.err is None), key=lambda listed: listed.slot)
         return ordered, min(reached)
 
+    async def newest(self) -> Anchor | None:
+        """Give the newest transaction that history has of any program, failed or not; None if it has none.
+
+        Raises
+        ------
+        ChainError
+            If no endpoint answers.
+        """
+        found: list[Anchor] = []
+        for program in self._programs:
+            config = {"limit": 1, "commitment": self._commitment}
+            answer = await self._rpc.call("getSignaturesForAddress", [program, config])
+            found += (Anchor(one.signature, one.slot) for one in msgspec.convert(answer, type=list[Listed]))
+        return max(found, key=lambda anchor: anchor.slot, default=None)
+
     async def transaction(self, signature: str) -> Transaction | None:
         """Fetch a transaction; None if the node still does not have it after `absent_tries`.
 

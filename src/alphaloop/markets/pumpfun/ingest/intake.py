@@ -97,6 +97,8 @@ class Intake:
         self._seen = SeenEvents(settings.remembered)
         self._position = ChainPosition(settings.overlap_slots)
         self._next: _Waiting | None = None
+        self._taken_in = self._done_with = 0
+        self._progress = asyncio.Event()
         self.counts = Counts()
         self.pending = 0
         self.most_pending = 0
@@ -104,8 +106,7 @@ class Intake:
 
     async def offer(self, transaction: Notification | Transaction) -> None:
         """Take a transaction; waits while too many wait already."""
-        self.pending += 1
-        self.most_pending = max(self.most_pending, self.pending)
+        self._count_in()
         self.counts.transactions += 1
         waiting = _Waiting(transaction)
         if isinstance(transaction, Notification) and self._is_cut(transaction):
@@ -115,8 +116,7 @@ class Intake:
 
     async def ask(self, command: Command) -> int:
         """Take a command, behind what waits already, and give its `known_ns` once it is recorded."""
-        self.pending += 1
-        self.most_pending = max(self.most_pending, self.pending)
+        self._count_in()
         self.counts.commands += 1
         await self._queue.put(_Waiting(command))
         return await command.recorded
@@ -164,7 +164,17 @@ class Intake:
                 self._unfinished.done(transaction.signature)
             elif isinstance(transaction, Command):
                 transaction.done(asked[transaction.signature])
+        self._unfinished.reached(self._position.delivered_slot)
         self.pending -= len(transactions)
+        self._done_with += len(transactions)
+        self._progress.set()
+
+    async def settled(self) -> None:
+        """Wait until everything that was offered before this call is recorded."""
+        offered = self._taken_in
+        while self._done_with < offered:
+            self._progress.clear()
+            await self._progress.wait()
 
     def restore(self, records: Iterable[Record]) -> None:
         """Remember records of an earlier process, in their order."""
@@ -187,8 +197,13 @@ class Intake:
         return self._seen.is_complete(signature)
 
     def anchor(self) -> Anchor | None:
-        """Give the transaction from which on something may be missing; None if nothing was ever recorded."""
+        """Give the transaction from which on something may be missing; None before the very first start."""
         return self._unfinished.gap or self._position.anchor()
+
+    def _count_in(self) -> None:
+        self.pending += 1
+        self._taken_in += 1
+        self.most_pending = max(self.most_pending, self.pending)
 
     def _is_unfollowed(self, record: Record) -> bool:
         # A few of a pool's trades would look like all of them, and its price like one that was followed.

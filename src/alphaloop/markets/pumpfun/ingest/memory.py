@@ -74,6 +74,11 @@ class ChainPosition:
             while len(self._slots) > 1 and self._slots[1].slot <= slot - self._overlap:
                 self._slots.popleft()
 
+    @property
+    def delivered_slot(self) -> int:
+        """The slot up to which everything was delivered."""
+        return self.newest_slot - self._overlap
+
     def anchor(self) -> Anchor | None:
         """Give the transaction from which on history is to be read again; None if nothing was ever seen."""
         return self._slots[0] if self._slots else None

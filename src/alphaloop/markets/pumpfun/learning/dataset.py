@@ -20,6 +20,7 @@ from alphaloop.markets.pumpfun.signals.catalogue import EventFeatureSet
 
 COLUMNS = ("mint", "creator", "known_ns", "feature_set_hash", "features")
 GRADUATED = "graduated"
+ENDED = "windows that ended"
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,24 @@ class SignalRows:
             f"are rows, because their answer was known before, and {lost:,} are left out, so that among graduated "
             f"tokens the share of {self.dataset.classes[1]!r} is not the market's; collect with --pumpswap to see them"
         )
+
+    @property
+    def windows(self) -> str:
+        """Say how many launch windows are no rows because of how they ended; or ""."""
+        ended = {reason: count for reason, count in self.left_out.items() if reason.startswith(ENDED)}
+        if not ended:
+            return ""
+        each = ", ".join(f"{count:,} {reason.removeprefix(ENDED).strip()}" for reason, count in ended.items())
+        return (
+            f"{sum(ended.values()):,} launch windows are stored and are no rows ({each}): the scores are those of the "
+            f"{len(self.dataset):,} that a model is asked about. That an aborted launch fails is known without one"
+        )
+
+    @property
+    def cautions(self) -> dict[str, str]:
+        """What the rows do not show, by topic."""
+        found = {"Survivors": self.survivors, "Windows": self.windows}
+        return {topic: f"{text}." for topic, text in found.items() if text}
 
 
 def read_rows(stored: Stored, recipe: PumpRecipe) -> SignalRows:
@@ -102,7 +121,7 @@ def _usable(stored: Stored, recipe: PumpRecipe, answers: Mapping[str, Answer], l
         if row["feature_set_hash"] != recipe.feature_set.hash:
             left_out["made with another feature set"] += 1
         elif launches and row["reason"] not in recipe.dataset.windows:
-            left_out[f"windows that ended {row['reason']}"] += 1
+            left_out[f"{ENDED} {row['reason']}"] += 1
         elif answer is None:
             left_out["no outcome is stored yet"] += 1
         elif answer.hit is None:

@@ -73,6 +73,7 @@ def present(
         parity=contract.parity,
         contract=contract.model_dump(mode="json"),
         facts=_facts(contract, rows, notes),
+        cautions=rows.cautions,
         synthetic=bool(settings["dataset"]["synthetic"]),
         seed=int(settings["seed"]),
     )

@@ -20,7 +20,7 @@ from alphaloop.live.shutdown import Stop
 from alphaloop.markets.pumpfun.ingest.endpoints import EndpointSettings, endpoints_of_environment, read_endpoints
 from alphaloop.markets.pumpfun.ingest.limits import Budgets
 from alphaloop.markets.pumpfun.ingest.pool import EndpointPool
-from alphaloop.markets.pumpfun.ingest.rpc import Rpc
+from alphaloop.markets.pumpfun.ingest.rpc import Rpc, RpcSettings
 from alphaloop.markets.pumpfun.live.block_engine import BlockEngine
 from alphaloop.markets.pumpfun.live.chain_venue import ChainVenue
 from alphaloop.markets.pumpfun.live.control import ControlDesk, read_token
@@ -196,7 +196,9 @@ class _Start:
         paper = self.places.data / f"{self.account.replace(':', '-')}.json"
         if not known:
             return _Road(PaperVenue(self.signer, facts, None, clock, execution, paper), _nothing, [])
-        caller = Rpc(EndpointPool(known, Budgets(clock, self.places.data / "budgets.json")))
+        # An endpoint that hangs must leave time for the next one within the time of the whole question.
+        patience = RpcSettings(timeout_s=execution.rpc_timeout_s / 2.5, attempts=3)
+        caller = Rpc(EndpointPool(known, Budgets(clock, self.places.data / "budgets.json")), patience)
         stack.push_async_callback(caller.close)
         rpc = ChainRpc(caller, execution.rpc_timeout_s)
         engine = None

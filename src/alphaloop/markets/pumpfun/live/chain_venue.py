@@ -26,7 +26,7 @@ from alphaloop.markets.pumpfun.live.roads import Roads, Submitter
 from alphaloop.markets.pumpfun.live.rpc import ChainRpc
 from alphaloop.markets.pumpfun.transactions import addresses as at
 from alphaloop.markets.pumpfun.transactions.signer import Signer
-from alphaloop.trading.portfolio.records import Drafted, Filled, Order, Refused, Sent, Side, Unsent
+from alphaloop.trading.portfolio.records import Drafted, Failed, Filled, Order, Refused, Sent, Side, Unsent
 
 log = structlog.get_logger("alphaloop.pumpfun.live")
 
@@ -142,6 +142,21 @@ class ChainVenue:
                 if fill is not None:
                     fills.append(fill)
         return fills
+
+    async def failures(self, is_known: Callable[[str], bool], since_ns: int) -> list[Failed]:
+        """The wallet's own failed transactions since a time that nobody knows by signature, oldest first.
+
+        One that no node can give yet is left out; so is one in which the wallet held no token.
+        """
+        told = []
+        for landing in reversed(await self._history(self.wallet, since_ns // NS_PER_S)):
+            if landing.err is None or is_known(landing.signature):
+                continue
+            answer = await self.rpc.transaction(landing.signature)
+            failure = None if answer is None else self.prover.failure(landing.signature, landing.err, answer)
+            if failure is not None and failure.asset:
+                told.append(failure)
+        return told
 
     async def holdings(self) -> dict[str, int]:
         """Base units of every asset that the wallet holds."""

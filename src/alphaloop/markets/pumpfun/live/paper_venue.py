@@ -9,7 +9,7 @@ and costs its fee. All of it follows from the clock and from the states that wer
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -147,6 +147,10 @@ class PaperVenue:
             if fill is not None:
                 fills.append(fill)
         return sorted(fills, key=lambda fill: (fill.details["block_ns"], fill.signature))
+
+    async def failures(self, is_known: Callable[[str], bool], since_ns: int) -> list[Failed]:
+        """None: what fails on paper dies with the process that made it up."""
+        return []
 
     async def holdings(self) -> dict[str, int]:
         """Base units of every asset."""

@@ -24,6 +24,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+import msgspec
 import structlog
 
 from alphaloop.core.clock import Clock
@@ -31,6 +32,7 @@ from alphaloop.core.errors import AwayError, DataError
 from alphaloop.markets.pumpfun.live.answers import Status
 from alphaloop.markets.pumpfun.live.remedies import engine_remedy, parts_of, reason_of
 from alphaloop.markets.pumpfun.live.rpc import ChainRpc
+from alphaloop.markets.pumpfun.transactions.addresses import QUOTE_SOL
 from alphaloop.markets.pumpfun.transactions.failures import read_failure
 from alphaloop.trading.portfolio.records import Dead, Failed, Landed
 
@@ -157,6 +159,19 @@ class Prover:
         if answer is None:
             return None  # its cost is in it; the next round asks again
         return _failed(answer, signature, status.err, self.wallet, self.clock.now_ns())
+
+    def failure(self, signature: str, error: Any, answer: Mapping[str, Any]) -> Failed:
+        """Read a failed transaction that was found in the wallet's history, with the asset that it was about.
+
+        Raises
+        ------
+        AwayError
+            If the answer is of no known form.
+        """
+        failed = _failed(answer, signature, error, self.wallet, self.clock.now_ns())
+        held = answer["meta"].get("preTokenBalances") or ()
+        mine = (one["mint"] for one in held if one.get("owner") == self.wallet and one["mint"] != str(QUOTE_SOL))
+        return msgspec.structs.replace(failed, asset=next(mine, ""))
 
     def _roll_back(self, signature: str) -> None:
         self.unfinal.pop(signature, None)

@@ -89,7 +89,7 @@ class Reconciliation:
         found = Findings(resumed=len(self.core.engine.state.trades))
         await self._prove(found)
         await self._compare_holdings(found)
-        await self._compare_balance()
+        await self._compare_balance(found, loaded.state.get("now_ns", 0))
         found.unproved = len(self.core.engine.unproved())
         return found
 
@@ -148,16 +148,23 @@ class Reconciliation:
             asset=asset,
             quantity=quantity,
             cost=max(sum(fill.traded for fill in buys), 1),
+            bought_ns=min(fill.details.get("block_ns", 0) for fill in buys),
             strategy=self.settings.adopt,
             context=await self.venue.refresh(asset, {}),
         )
         found.adopted += 1
         self.core.tell(adopted)
 
-    async def _compare_balance(self) -> None:
+    async def _compare_balance(self, found: Findings, stored_ns: int) -> None:
+        """Explain what money is missing by failures that could not be stored; believe the chain about the rest."""
         state = self.core.engine.state
+        amount = await self.venue.balance()
+        if amount != state.account.balance and stored_ns:
+            for failure in await self.venue.failures(state.knows, stored_ns):
+                found.found += 1
+                self.core.tell(failure)
         if not state.unproved_orders:
-            self.core.tell(Balance(at_ns=self.clock.now_ns(), amount=await self.venue.balance()))
+            self.core.tell(Balance(at_ns=self.clock.now_ns(), amount=amount))
 
     def _state(self, signature: str) -> AttemptState | None:
         trade = self.core.engine.state.by_signature.get(signature)

@@ -21,6 +21,9 @@ class Pace(Settings):
     tick_s: float = Field(default=0.25, gt=0, le=3, description="between two looks at the time")
     flush_s: float = Field(default=0.25, gt=0, le=5, description="before rows are stored that nothing waits for")
     retry_s: float = Field(default=0.5, gt=0, le=30, description="before a closed road is tried again")
+    unread_s: float = Field(
+        default=30.0, gt=0, le=3600, description="after a landing that no node can tell more of, a person is called"
+    )
     balance_s: float = Field(default=60.0, gt=0, le=3600, description="between two comparisons of the wallet's balance")
     silent_s: float = Field(
         default=15.0, gt=0, le=600, description="without a word of the collector, after which the chain is asked itself"

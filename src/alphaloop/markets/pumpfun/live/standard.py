@@ -74,6 +74,8 @@ PHASES: Final = (
     Phase(min_balance=10 * SOL, max_open=5),
 )
 KEEP: Final = SOL * 8 // 100
+OVERHEAD: Final = SOL * 125 // 10_000
+"""The highest tip and unit price of the standard execution, and rent for every account that can be missing."""
 
 
 def standard_portfolio() -> PortfolioSettings:
@@ -81,7 +83,7 @@ def standard_portfolio() -> PortfolioSettings:
     return PortfolioSettings(
         strategies=STRATEGIES,
         phases=PHASES,
-        sizing=Sizing(min_size=SOL // 50, keep=KEEP),
+        sizing=Sizing(min_size=SOL // 50, keep=KEEP, overhead=OVERHEAD),
         breakers=Breakers(min_balance=KEEP),
         regimes={"bear": RegimeEffect(add_threshold=0.05, size_factor=0.5)},
     )

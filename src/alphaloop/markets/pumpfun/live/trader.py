@@ -30,7 +30,8 @@ from alphaloop.markets.pumpfun.live.submission import Submission
 from alphaloop.markets.pumpfun.live.venue import Venue
 from alphaloop.markets.pumpfun.live.watch import Watch
 from alphaloop.trading.portfolio.records import AnyInput, Balance, Command, Filled, Mark, Notice, Tick
-from alphaloop.trading.portfolio.trades import AttemptState
+from alphaloop.trading.portfolio.state import REMEMBERED_NS
+from alphaloop.trading.portfolio.trades import Attempt, AttemptState, Trade
 
 if TYPE_CHECKING:
     from alphaloop.markets.pumpfun.live.intake import Intake
@@ -68,6 +69,7 @@ class Trader:
 
     def __post_init__(self) -> None:
         self.submission, self.watch = Submission(self), Watch(self)
+        self._told_unread: set[str] = set()
 
     @property
     def store_away_ns(self) -> int:
@@ -174,12 +176,30 @@ class Trader:
                 self.venue.discard(signature)
 
     async def _read_fills(self) -> None:
+        """Read what landed; one transaction that cannot be read holds up no other."""
+        away: AwayError | None = None
         for trade in list(self.core.engine.state.trades.values()):
             for attempt in trade.attempts:
-                if attempt.state is AttemptState.LANDED:
+                if attempt.state is not AttemptState.LANDED:
+                    continue
+                try:
                     fill = await self.venue.fill(attempt.signature, trade.asset, attempt.side)
-                    if isinstance(fill, Filled):
-                        self.tell(fill)
+                except AwayError as unread:
+                    fill, away = None, unread
+                if isinstance(fill, Filled):
+                    self.tell(fill)
+                elif self.clock.now_ns() - attempt.landed_ns > to_ns(self.pace.unread_s):
+                    self._unread(trade, attempt, "no node has it" if away is None else str(away))
+        if away is not None:
+            raise away
+
+    def _unread(self, trade: Trade, attempt: Attempt, reason: str) -> None:
+        """Call a person, once: money has moved, and nobody knows how much."""
+        if attempt.signature not in self._told_unread:
+            self._told_unread.add(attempt.signature)
+            self.alarm(
+                "fill_unread", trade_id=trade.trade_id, asset=trade.asset, signature=attempt.signature, reason=reason
+            )
 
     async def _keep_time(self) -> None:
         idle_since_ns = self.clock.now_ns()
@@ -195,12 +215,19 @@ class Trader:
 
     async def _compare_balance(self) -> None:
         told = self.core.decisions
+        state = self.core.engine.state
         try:
             amount = await self.venue.balance()
+            # An earlier process may have sent what it could not store, and what failed only now.
+            missing = amount != state.account.balance
+            since_ns = self.clock.now_ns() - REMEMBERED_NS // 2
+            failures = await self.venue.failures(state.knows, since_ns) if missing else []
         except AwayError:
             return
         # An order that was made meanwhile may have changed what was read.
-        if told == self.core.decisions and not self.core.engine.state.unproved_orders:
+        if told == self.core.decisions and not state.unproved_orders:
+            for failure in failures:
+                self.tell(failure)
             self.tell(Balance(at_ns=self.clock.now_ns(), amount=amount))
 
     # -- small things -----------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ What a caller may rely on:
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from alphaloop.trading.portfolio.records import (
@@ -60,6 +60,10 @@ class Venue(Protocol):
 
     async def found(self, asset: str, known: Sequence[str], since_ns: int) -> list[Filled]:
         """The wallet's own trades of an asset since a time that are not among the `known` signatures, oldest first."""
+        ...
+
+    async def failures(self, is_known: Callable[[str], bool], since_ns: int) -> list[Failed]:
+        """The wallet's own failed transactions since a time that nobody knows by signature, oldest first."""
         ...
 
     async def holdings(self) -> dict[str, int]:

@@ -13,6 +13,7 @@ from alphaloop.trading.portfolio.records import Warned
 if TYPE_CHECKING:
     from alphaloop.markets.pumpfun.live.trader import Trader
 
+STATES_AT_ONCE = 20
 TOKEN_CHANNEL = "token:"  # noqa: S105 - a prefix of channels
 
 
@@ -45,13 +46,20 @@ class Watch:
         await self._follow_positions()
         await self._watch_silence()
         await self._read_warnings()
-        for asset in [trade.asset for trade in self._trader.core.engine.watched()]:
+        await self._read_states()
+
+    async def _read_states(self) -> None:
+        """Read what the bus keeps of everything held, some at a time: a signal that comes meanwhile waits for few."""
+        channels = [TOKEN_CHANNEL + trade.asset for trade in self._trader.core.engine.watched()]
+        for first in range(0, len(channels), STATES_AT_ONCE):
+            some = channels[first : first + STATES_AT_ONCE]
             try:
-                body = await self._trader.bus.get(TOKEN_CHANNEL + asset)
+                bodies = await self._trader.bus.get_many(some)
             except BusAwayError:
-                break
-            if body is not None:
-                self._trader.hear_state(TOKEN_CHANNEL + asset, body)
+                return
+            for channel, body in zip(some, bodies, strict=True):
+                if body is not None:
+                    self._trader.hear_state(channel, body)
 
     async def _watch_silence(self) -> None:
         """Where the collector is silent, ask the chain itself for the prices of what is held."""

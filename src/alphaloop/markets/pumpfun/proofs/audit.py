@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import zip_longest
+
+import numpy as np
 
 from alphaloop.audit.certificate import certify
 from alphaloop.audit.findings import ALL_ROWS, AuditResult, Finding, spell
@@ -15,7 +18,7 @@ from alphaloop.core.progress import Progress, silent
 from alphaloop.core.random import stream
 from alphaloop.markets.pumpfun.events import Input
 from alphaloop.markets.pumpfun.proofs.futures import FUTURES
-from alphaloop.markets.pumpfun.proofs.observations import TABLES, Maker
+from alphaloop.markets.pumpfun.proofs.observations import TABLES, Maker, Observation
 from alphaloop.markets.pumpfun.proofs.roads import road_findings
 from alphaloop.markets.pumpfun.proofs.trials import Trial, Trials, Verdict
 from alphaloop.markets.pumpfun.signals.catalogue import EventFeatureSet
@@ -23,6 +26,7 @@ from alphaloop.markets.pumpfun.signals.catalogue import EventFeatureSet
 TRUE_RUN_SHARE = 0.2
 SEARCH_SHARE = 0.75
 LEAST_TRIALS = 2 * len(FUTURES)
+LATE = 2 / 3
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,7 @@ def audit_events(
     settings_hash: str = "",
     data_hash: str = "",
     data_name: str = "",
+    total: int | None = None,
     notes: Sequence[str] = (),
     progress: Progress = silent,
 ) -> AuditResult:
@@ -70,13 +75,16 @@ def audit_events(
         Stop after so many, even if there is time for more.
     settings_hash, data_hash, data_name : str
         What the certificate is bound to, beside the hash of the feature set.
+    total : int or None
+        Events that the recording has, where `events` are a stretch of it.
     notes : sequence of str
         Sentences for the result's notes.
 
     Returns
     -------
     AuditResult
-        Certified. `Finding.first_row` counts the rows of the feature set from 0, in the order of the recording.
+        Certified. `Finding.first_row` counts the rows of the feature set from 0, in the order of `events`. Its
+        `coverage` says of how many events and rows the verdict speaks, and how many features never moved in them.
 
     Raises
     ------
@@ -96,18 +104,41 @@ def audit_events(
     findings = [search.describe(column, hits, began + seconds) for column, hits in search.hits.items()]
     progress("other road", 0, 1)
     findings += road_findings(make, features, true.events, true.rows, seed, search.checks)
-    left = len(events) - len(true.events)
+    left, idle = len(events) - len(true.events), unmoved(true.rows, features)
     said = [
         *notes,
         f"{len(true.rows)} rows of {len(true.events)} events; the recording was cut right behind "
         f"{len(search.cut_at)} of {len(search.cuts)} places near a kept state",
         *([f"the last {left} events did not fit into the budget of time"] if left else []),
+        *([f"not exercised, because constant or missing in all of these rows: {', '.join(idle)}"] if idle else []),
         *search.failures,
     ]
-    result = AuditResult(features.name, tuple(findings), dict(search.checks), stopwatch() - began, tuple(said))
+    result = AuditResult(
+        features.name,
+        tuple(findings),
+        dict(search.checks),
+        stopwatch() - began,
+        tuple(said),
+        coverage=_coverage(true, len(events) if total is None else total, len(search.cut_at), len(idle)),
+    )
     code = hash_json([features.hash, settings_hash])
     return replace(
         result, certificate=certify(result, code_hash=code, data_hash=data_hash, data_name=data_name, seed=seed)
+    )
+
+
+def unmoved(rows: Sequence[Observation], features: EventFeatureSet) -> list[str]:
+    """Features of which the rows show one value or none: whatever they read, no change of it could be seen."""
+    vectors = np.stack([row.vector for row in rows])
+    known = [column[~np.isnan(column)] for column in vectors.T]
+    return [name for name, values in zip(features.names, known, strict=True) if len(np.unique(values)) < 2]
+
+
+def _coverage(true: Trials, total: int, cuts: int, idle: int) -> str:
+    hours = (true.events[-1].known_ns - true.events[0].known_ns) / (3_600 * NS_PER_S)
+    return (
+        f"on {len(true.events):,} of {total:,} events ({hours:.1f} h from {iso(true.events[0].known_ns)}), cut behind "
+        f"{cuts:,} of {len(true.rows):,} rows; {idle} of {len(true.features)} features not exercised"
     )
 
 
@@ -135,12 +166,15 @@ class _Search:
                 self._note(trial, self.trials.run(trial))
 
     def _cuts(self) -> list[int]:
-        """Each once, in random order, but one that a fresh market can be run to comes first."""
+        """Each once: one that a fresh market can be run to, and then late ones, where long memories act, and others."""
         cuts = self.trials.cuts()
         order = stream(self.seed, "cuts").permutation(len(cuts))
         shuffled = [cuts[int(place)] for place in order]
-        fresh = next((cut for cut in shuffled if self.trials.around(cut, "truncated", 0).first == 0), None)
-        return sorted(shuffled, key=lambda cut: cut != fresh)
+        fresh = [cut for cut in shuffled if self.trials.around(cut, "truncated", 0).first == 0][:1]
+        border = LATE * len(self.trials.events)
+        late = [cut for cut in shuffled if cut >= border and cut not in fresh]
+        early = [cut for cut in shuffled if cut < border and cut not in fresh]
+        return [*fresh, *(cut for pair in zip_longest(late, early) for cut in pair if cut is not None)]
 
     def _note(self, trial: Trial, verdict: Verdict) -> None:
         self.cut_at.add(trial.cut)

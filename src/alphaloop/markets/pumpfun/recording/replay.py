@@ -11,7 +11,7 @@ from alphaloop.core.clock import NS_PER_S
 from alphaloop.core.errors import DataError
 from alphaloop.markets.pumpfun.events import Input
 from alphaloop.markets.pumpfun.recording.frames import read_log
-from alphaloop.markets.pumpfun.recording.segments import list_segments, read_segment
+from alphaloop.markets.pumpfun.recording.segments import count_rows, list_segments, read_segment
 from alphaloop.markets.pumpfun.recording.wal import log_files
 from alphaloop.markets.pumpfun.wire.decode import DamagedRecord, Other, decode, fields
 from alphaloop.markets.pumpfun.wire.documents import read_scans
@@ -45,13 +45,16 @@ def read_records(folder: Path | str, first_ns: int | None = None, last_ns: int |
             yield record
 
 
-def read_events(path: Path | str, refused: Callable[[DamagedRecord], None] | None = None) -> Iterator[Input]:
+def read_events(
+    path: Path | str, refused: Callable[[DamagedRecord], None] | None = None, *, first_ns: int | None = None
+) -> Iterator[Input]:
     """Yield the typed events of a recording, commands among them, or of a file of notifications or transactions.
 
     A file of transactions does not say when its events became known: they are taken as known when their block was
     made, each at least a nanosecond after the one before it in the file.
 
     Records that are no input of any book are left out. A damaged one goes to `refused`, if given, and is left out.
+    What was known before `first_ns` is left out, too.
 
     Raises
     ------
@@ -60,7 +63,9 @@ def read_events(path: Path | str, refused: Callable[[DamagedRecord], None] | Non
     DataError
         If `path` cannot be read.
     """
-    for record in read_records(path) if Path(path).is_dir() else file_records(Path(path)):
+    for record in read_records(path, first_ns) if Path(path).is_dir() else file_records(Path(path)):
+        if first_ns is not None and record.known_ns < first_ns:
+            continue
         try:
             event = decode(record)
         except DamagedRecord as damage:
@@ -70,6 +75,15 @@ def read_events(path: Path | str, refused: Callable[[DamagedRecord], None] | Non
             continue
         if event is not None and not isinstance(event, Other):
             yield event
+
+
+def count_sealed(path: Path | str) -> list[tuple[int, int]]:
+    """First `known_ns` of each segment of a recording and its number of records, from the segments' headers alone.
+
+    Empty for a file, and for a recording of which nothing is sealed yet.
+    """
+    folder = Path(path)
+    return [(each.first_ns, count_rows(each)) for each in list_segments(folder)] if folder.is_dir() else []
 
 
 def file_records(path: Path) -> Iterator[Record]:

@@ -98,6 +98,20 @@ def list_segments(folder: Path) -> list[Segment]:
     return found
 
 
+def count_rows(segment: Segment) -> int:
+    """Records in a segment, as its header says.
+
+    Raises
+    ------
+    DataError
+        If the file is not a segment, or is damaged.
+    """
+    try:
+        return int(pq.read_metadata(segment.path).num_rows)
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(f"{segment.path} cannot be read as a segment ({error}); restore it from a copy") from None
+
+
 def remove_unfinished(folder: Path) -> None:
     """Remove what a crash left of a segment that was being written; only the one who records may call this."""
     for path in folder.glob(".*.parquet"):

@@ -1,16 +1,18 @@
 """Launches under watch: a minute after each creation there is a row of 75 features, and perhaps a signal.
 
-Every window that runs to its end is stored, for it is a training row; `reason` in its row says what became of it:
+Every window that runs to its end is stored with its features; `reason` in its row says what became of it:
 
 ``complete``   the whole minute; the early check found life in it
-``aborted``    the whole minute; the early check found it dead, so that it made no signal. It is watched to its end all
-               the same: rows that only the living reach would teach a model that there are no dead
+``aborted``    the whole minute; the early check found it dead, so that it made no signal and no model was asked. It is
+               watched to its end all the same, so that what the check is worth can be measured
 ``early``      the first 30 s of a launch for which a model was exceptionally sure; known 30 s after creation, with what
                is not over missing. A signal was sent. The launch's whole minute follows as a row of its own
 ``evicted``    more launches than `max_windows` were watched and this was the oldest: known before its minute was over
 
-Only ``complete`` and ``aborted`` rows show the same length of time; a model of launches is trained on those. Outcomes
-are followed for them and for ``early`` ones.
+``complete`` and ``aborted`` rows show the same length of time. A model of launches is trained on the rows that it is
+asked about, the ``complete`` ones, unless a recipe's `dataset.windows` names others: that an aborted launch fails is
+known without a model, and such rows would only make its scores look better. Outcomes are followed for both and for
+``early`` ones.
 """
 
 from __future__ import annotations

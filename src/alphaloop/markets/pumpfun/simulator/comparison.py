@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alphaloop.markets.pumpfun.simulator import real
+from alphaloop.markets.pumpfun.simulator.remarks import WHY
 from alphaloop.markets.pumpfun.simulator.statistics import Market, Samples, glances, minutes, watches, whole
 
 QUANTILES: Final = (0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
@@ -94,7 +95,8 @@ class Row(msgspec.Struct, frozen=True):
     """One statistic from one source beside the market's.
 
     `distance` is the two-sample Kolmogorov-Smirnov distance, `chance` what it stays below 19 times of 20 if both came
-    from one law; shares and rates, of which the real set has one number, have no distance.
+    from one law; shares and rates, of which the real set has one number, have no distance. `why` says, where the
+    distance is beyond chance, why it was left so; it speaks of the simulator that comes with alphaloop.
     """
 
     source: str
@@ -107,6 +109,7 @@ class Row(msgspec.Struct, frozen=True):
     market_quantiles: tuple[float, ...]
     distance: float | None
     chance: float | None
+    why: str = ""
 
 
 class Comparison(msgspec.Struct, frozen=True):
@@ -167,6 +170,7 @@ def _row(source: str, name: str, wanted: NDArray[np.float64], got: NDArray[np.fl
     is_share = name.startswith("dead") or len(wanted) < 2
     effective = len(wanted) * len(got) / max(len(wanted) + len(got), 1)
     judged = not is_share and effective > 0
+    found, chance = distance(wanted, got) if judged else None, CRITICAL / math.sqrt(effective) if judged else None
     return Row(
         source=source,
         statistic=name,
@@ -176,8 +180,9 @@ def _row(source: str, name: str, wanted: NDArray[np.float64], got: NDArray[np.fl
         market_n=len(got),
         market_mean=_mean(got),
         market_quantiles=_quantiles(got),
-        distance=distance(wanted, got) if judged else None,
-        chance=CRITICAL / math.sqrt(effective) if judged else None,
+        distance=found,
+        chance=chance,
+        why=WHY[source, name] if found is not None and chance is not None and found > chance else "",
     )
 
 

@@ -80,8 +80,13 @@ def _table(rows: list[Row]) -> str:
         )
     return (
         f"<table><tr><th>statistic</th><th>of</th><th>n</th><th>mean</th>{heads}<th>distance (chance)</th></tr>"
-        f"{''.join(body)}</table>"
+        f"{''.join(body)}</table>{_remarks(rows)}"
     )
+
+
+def _remarks(rows: list[Row]) -> str:
+    said = [f"<li><code>{escape(row.statistic)}</code>: {escape(row.why)}.</li>" for row in rows if row.why]
+    return f"<p>Beyond chance, and why it was left so:</p><ul>{''.join(said)}</ul>" if said else ""
 
 
 def _summary(comparison: Comparison) -> str:

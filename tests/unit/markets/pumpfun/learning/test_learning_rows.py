@@ -93,6 +93,43 @@ def test_what_is_no_row_is_counted(maker, tmp_path):
     }
 
 
+def test_launches_that_no_model_is_asked_about_are_counted_and_told(maker, tmp_path):
+    made = maker.rows(120, kind="genesis")
+    for place in range(30):
+        made.signals[place]["reason"] = "aborted" if place else "evicted"
+    url = f"sqlite:///{tmp_path / 'x.db'}"
+    maker.store(url, made, "genesis")
+    launches = PumpRecipe(name="it", features={"set": "pumpfun-genesis"})
+    found = read(url, launches)
+    assert len(found.dataset) == 90
+    assert found.left_out == {"windows that ended aborted": 29, "windows that ended evicted": 1}
+    (said,) = found.cautions.values()
+    assert said.startswith("30 launch windows are stored and are no rows (29 aborted, 1 evicted)")
+    every = {"windows": ["complete", "aborted", "evicted"]}
+    assert read(url, PumpRecipe(name="it", features={"set": "pumpfun-genesis"}, dataset=every)).cautions == {}
+
+
+def test_tokens_that_graduated_out_of_sight_are_counted_and_told(maker, tmp_path):
+    """What they reached before counts as a hit; that they did not reach it cannot be known."""
+    made = maker.rows(120)
+    ids = [row["signal_id"] for row in made.signals]
+    multiples = {ids[0]: 3.0, ids[1]: 3.0, ids[2]: 1.1, ids[3]: 1.2, ids[4]: 1.3}
+    outcomes = [outcome for outcome in made.outcomes if outcome.signal_id not in multiples]
+    for signal_id, reached in multiples.items():
+        unseen = {"observed": False, "reason": "graduated at 2026: its pool was not recorded"}
+        outcomes += maker.outcomes(signal_id, "signal", maker.begin_ns, reached, 1.0, **unseen)
+    url = f"sqlite:///{tmp_path / 'x.db'}"
+    maker.store(url, SimpleNamespace(signals=made.signals, outcomes=outcomes))
+    found = read(url)
+    assert found.left_out == {"graduated": 3}
+    assert found.out_of_sight == 2
+    (said,) = found.cautions.values()
+    assert said.startswith(
+        "5 signals are on tokens that graduated and whose pool's prices were not recorded: 2 are rows"
+    )
+    assert "3 are left out" in said
+
+
 def replace_least(outcome):
     from msgspec.structs import replace
 

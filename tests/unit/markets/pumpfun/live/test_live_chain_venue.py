@@ -273,6 +273,24 @@ def test_the_wallets_own_history_is_found_without_any_row():
     assert [one.signature for one in late] == [fills[2].signature]
 
 
+def test_the_wallets_own_failures_are_found_without_any_row():
+    road = ready()
+    chain, mint = road.chain, road.chain.launch()
+    bought = submitted(road, buy(chain, mint))
+    road.advance(3)
+    asyncio.run(road.keeper.refresh("blockhash"))
+    before = chain.lamports(ME)
+    chain.script(Fate("fail", error={"InstructionError": [3, {"Custom": 6003}]}))
+    again = submitted(road, buy(chain, mint, order_id="t9.buy.1"))
+    road.advance(3)
+    assert bought.signature != again.signature
+    (failure,) = asyncio.run(road.venue.failures(lambda signature: False, 0))
+    assert (failure.signature, failure.asset, failure.cost) == (again.signature, mint, before - chain.lamports(ME))
+    assert asyncio.run(road.venue.failures(lambda signature: signature == again.signature, 0)) == []
+    road.advance(200)
+    assert asyncio.run(road.venue.failures(lambda signature: False, chain.ns)) == []
+
+
 def test_a_fill_that_is_not_there_yet_is_none_and_one_of_the_other_side_is_asked_for_again():
     road = ready()
     chain, mint = road.chain, road.chain.launch()

@@ -1,149 +1,150 @@
-"""The start and the end of the trader's process: it can be stopped at any time, and says what it could not do."""
+"""A start on the chain of the tests, and what is told of a landing that nobody can read."""
 
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
 from typing import Any
 
 import pytest
-from solders.keypair import Keypair
 
-from alphaloop.bus.memory import MemoryBus
-from alphaloop.cli.live_health import LiveProbe
-from alphaloop.cli.live_pages import show_status
-from alphaloop.core.clock import SystemClock
-from alphaloop.core.errors import AwayError, InputError, StoreAwayError
-from alphaloop.live.shutdown import Stop
-from alphaloop.markets.pumpfun.live.facts import ChainFacts
-from alphaloop.markets.pumpfun.live.models import InlineModels
-from alphaloop.markets.pumpfun.live.notices import messenger
-from alphaloop.markets.pumpfun.live.paper_venue import PaperVenue
-from alphaloop.markets.pumpfun.live.process import LiveProcess
-from alphaloop.markets.pumpfun.live.settings import LiveSettings, Pace
-from alphaloop.markets.pumpfun.live.store import RecordsLiveStore
-from alphaloop.markets.pumpfun.transactions.signer import Signer
-from alphaloop.stores.records import open_records
+from alphaloop.core.clock import NS_PER_S
+from alphaloop.core.errors import AwayError
+from alphaloop.markets.pumpfun.live.core import TraderCore
+from alphaloop.markets.pumpfun.live.execution import ExecutionSettings
+from alphaloop.markets.pumpfun.live.reconcile import Findings, Reconciliation
+from alphaloop.markets.pumpfun.live.settings import Pace, ReconcileSettings
+from alphaloop.markets.pumpfun.live.standard import OVERHEAD, standard_portfolio
+from alphaloop.markets.pumpfun.live.store import Loaded
+from alphaloop.markets.pumpfun.live.trader import Trader
+from alphaloop.markets.pumpfun.transactions.coins import read_coin
+from alphaloop.markets.pumpfun.transactions.costs import most_rent, network_fee
+from alphaloop.markets.pumpfun.transactions.orders import Buy
+from alphaloop.trading.portfolio.engine import PortfolioEngine
+from alphaloop.trading.portfolio.records import Filled, Notice
+from live_case import ME, bytes_of, small
+from live_chain import Fate
+from live_orders import Road, buy, sale
 
-PATIENCE_S = 10.0
-
-
-async def nothing() -> None:
-    """Wait for nothing."""
+ADOPT = "reach_2x_1h"
 
 
-async def forever() -> None:
-    await asyncio.Event().wait()
+class Account:
+    """A wallet's trader over a chain: each start has a new core, and knows what the last one stored."""
 
+    def __init__(self) -> None:
+        self.road = asyncio.run(Road(small()).ready())
+        self.chain, self.notices = self.road.chain, list[Notice]()
+        self.state: dict[str, Any] = {}
 
-class Desk:
-    """Hears nothing."""
-
-    async def run(self) -> None:
-        await forever()
-
-
-def process(bus: MemoryBus, store: RecordsLiveStore, models: Path, warm_up: Any = nothing, **pace: Any) -> LiveProcess:
-    settings = LiveSettings(pace=Pace(**pace))
-    facts = ChainFacts(settings.execution.facts, settings.execution.priority)
-    venue = PaperVenue(Signer(Keypair()), facts, None, SystemClock(), settings.execution)
-    words = messenger(settings.notify, {})
-    inline = InlineModels(models, settings.portfolio)
-    return LiveProcess(settings, "dry", "me", store, bus, venue, inline, words, warm_up)
-
-
-def run(test: Any) -> Any:
-    async def main() -> Any:
-        async with asyncio.timeout(PATIENCE_S), MemoryBus() as bus:
-            with open_records("memory://") as records:
-                store = RecordsLiveStore(records, "me", "dry")
-                try:
-                    return await test(bus, store)
-                finally:
-                    store.close()
-
-    return asyncio.run(main())
-
-
-async def started(trader: LiveProcess) -> None:
-    while trader.trader is None:
-        await asyncio.sleep(0.01)
-
-
-@pytest.mark.parametrize("by", ["command", "signal"])
-def test_a_start_that_waits_for_the_chain_can_be_stopped(tmp_path: Path, by: str) -> None:
-    async def test(bus: MemoryBus, store: RecordsLiveStore) -> None:
-        before = await store.load(1)
-        await store.stopped("keyboard", 2)
-        assert before.stopped_by == ""
-        stop, waiting = Stop(), process(bus, store, tmp_path, forever)
-        running = asyncio.create_task(waiting.run(stop, lambda _process, _stop: Desk()))  # type: ignore[arg-type, return-value]
-        await asyncio.sleep(0.1)
-        with pytest.raises(InputError, match="is starting"):
-            waiting.carry_out("status", {}, "anna", stop)
-        if by == "command":
-            assert waiting.carry_out("stop", {}, "anna", stop)["stopping"]
-        else:
-            stop.ask(by)
-        found = await running
-        assert not found["ready"]
-        # Whoever ends a start that never traded: what a person did before still counts.
-        assert (await store.load(3)).stopped_by == ("command" if by == "command" else "keyboard")
-
-    run(test)
-
-
-def test_a_start_that_fails_leaves_it_to_the_next_one_who_ended_the_process_before(tmp_path: Path) -> None:
-    async def away() -> None:
-        raise AwayError("the chain is away; try again")
-
-    async def test(bus: MemoryBus, store: RecordsLiveStore) -> None:
-        await store.load(1)
-        await store.stopped("command", 2)
-        with pytest.raises(AwayError):
-            await process(bus, store, tmp_path, away).run(Stop())
-        assert (await store.load(3)).stopped_by == "command"
-        stop, trader = Stop(), process(bus, store, tmp_path)
-        running = asyncio.create_task(trader.run(stop))
-        await started(trader)
-        stop.ask("signal")
-        await running
-        assert (await store.load(4)).stopped_by == "signal"
-
-    run(test)
-
-
-def test_what_cannot_be_stored_at_the_end_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    async def test(bus: MemoryBus, store: RecordsLiveStore) -> None:
-        stop, trader = Stop(), process(bus, store, tmp_path, stop_s=0.2)
-        running = asyncio.create_task(trader.run(stop))
-        await started(trader)
-
-        async def away(*_arguments: Any) -> None:
-            raise StoreAwayError("the database is away")
-
-        store.write = store.stopped = away  # type: ignore[method-assign, assignment]
-        stop.ask("signal")
-        await running
-
-    run(test)
-    assert "end_not_stored" in capsys.readouterr().out
-
-
-def test_without_a_model_it_is_not_ready_and_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    async def test(bus: MemoryBus, store: RecordsLiveStore) -> dict[str, Any]:
-        stop, trader = Stop(), process(bus, store, tmp_path)
-        running = asyncio.create_task(trader.run(stop))
-        assert LiveProbe(trader).not_ready() == "starting"
-        await started(trader)
-        assert "no model" in LiveProbe(trader).not_ready()
-        found = trader.status()
-        stop.ask("signal")
-        await running
+    def start(self, adopt: str = "") -> Findings:
+        self.core = TraderCore(PortfolioEngine(standard_portfolio()), self.road.venue, self.notices.append)
+        start = Reconciliation(self.core, self.road.venue, self.road.clock, ReconcileSettings(adopt=adopt))
+        found = asyncio.run(start.run(Loaded(self.state, "", 1)))
+        self.state = self.core.engine.state.save()
         return found
 
-    status = run(test)
-    show_status(status)
-    said = capsys.readouterr().out
-    assert "none: nothing can be entered" in said
-    assert "missing     reach_2x_1h" in said
+    def send(self, order: Any) -> str:
+        asyncio.run(self.road.keeper.refresh("blockhash"))
+        drafted = self.road.venue.prepare(order, self.road.clock.ns)
+        asyncio.run(self.road.venue.submit(drafted.signature))
+        self.road.advance(3)
+        return str(drafted.signature)
+
+    def told(self, event: str) -> list[dict[str, Any]]:
+        return [dict(notice.fields) for notice in self.notices if notice.event == event]
+
+
+def test_an_unknown_holding_is_taken_over_with_the_time_at_which_it_was_bought() -> None:
+    account = Account()
+    mint = account.chain.launch()
+    account.send(buy(account.chain, mint))
+    bought_ns = account.road.clock.ns
+    account.road.advance(500)
+    assert account.start(ADOPT).adopted == 1
+    (trade,) = account.core.engine.state.trades.values()
+    assert abs(trade.entered_ns - bought_ns) < 3 * NS_PER_S
+    assert account.road.clock.ns - trade.entered_ns > 150 * NS_PER_S
+
+
+@pytest.mark.parametrize("is_over", [False, True])
+def test_what_a_sale_cost_that_no_row_tells_of_is_found_at_the_next_start(is_over: bool) -> None:
+    account = Account()
+    mint = account.chain.launch()
+    account.send(buy(account.chain, mint))
+    account.road.advance(200)
+    account.start(ADOPT)
+    (trade,) = account.core.engine.state.trades.values()
+    account.chain.script(Fate("fail", error={"InstructionError": [2, {"Custom": 6003}]}))
+    account.send(sale(account.chain, mint, trade.quantity))
+    if is_over:
+        account.send(sale(account.chain, mint, trade.quantity, order_id="t1.sell.2"))
+    spent = trade.spent
+    found = account.start()
+    held = account.core.engine.state
+    assert held.account.balance == account.chain.lamports(ME)
+    assert account.told("balance_corrected")[1:] == []
+    assert (found.found, len(held.trades)) == ((2, 0) if is_over else (1, 1))
+    if is_over:
+        assert held.account.stray_cost > 0
+    else:
+        assert next(iter(held.trades.values())).spent > spent
+    account.start()
+    assert account.core.engine.state.account == held.account
+
+
+class Dumb:
+    """A venue that cannot read the landings of one asset."""
+
+    def __init__(self, venue: Any, dumb: str) -> None:
+        self._venue, self.dumb = venue, dumb
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._venue, name)
+
+    async def fill(self, signature: str, asset: str, side: Any) -> Filled | None:
+        if asset == self.dumb:
+            raise AwayError("a node's transaction cannot be read; ask again")
+        return await self._venue.fill(signature, asset, side)  # type: ignore[no-any-return]
+
+
+def test_a_landing_that_cannot_be_read_calls_a_person_once_and_holds_up_no_other() -> None:
+    account = Account()
+    mints = [account.chain.launch(name) for name in ("first", "second")]
+    for mint in mints:
+        account.send(buy(account.chain, mint))
+    account.start(ADOPT)
+    trades = {trade.asset: trade for trade in account.core.engine.state.trades.values()}
+    road = account.road
+    trader = Trader(account.core, Dumb(road.venue, mints[0]), None, None, None, road.clock, Pace())  # type: ignore[arg-type]
+    account.core.venue = trader.venue
+    for mint in mints:
+        trader.command("force_exit", mint, "test")
+    for submit in account.core.take(road.clock.ns)[1].submits:
+        trader.tell(asyncio.run(road.venue.submit(submit.signature)))
+    road.advance(3)
+    asyncio.run(trader.prove())
+    assert str(trades[mints[1]].state) == "closed"
+    assert str(trades[mints[0]].state) == "exit_submitted"
+    assert account.told("fill_unread") == []
+    road.advance(120)
+    for _ in range(3):
+        asyncio.run(trader.prove())
+    (told,) = account.told("fill_unread")
+    assert told["asset"] == mints[0]
+    assert "cannot be read" in told["reason"]
+    trader.venue.dumb = ""  # type: ignore[attr-defined]
+    asyncio.run(trader.prove())
+    assert str(trades[mints[0]].state) == "closed"
+
+
+def test_the_standard_overhead_covers_whatever_a_purchase_can_cost_besides_its_price() -> None:
+    execution = ExecutionSettings()
+    units = max(execution.compute_units.values())
+    rents = []
+    for token in ("TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA", "TokenzQdBNbLqP5VEhdkAS6EPFLC1PHnBqCXEpPxuEb"):
+        chain = small()
+        mint = chain.launch(token_program=token)
+        coin, _ = read_coin(mint, token, bytes_of(chain, chain.coin(mint).curve))
+        rents.append(most_rent(Buy(1, 1), coin))
+    most = execution.tip.most + max(rents) + network_fee(units, execution.priority.most)
+    assert most <= OVERHEAD < 2 * most
