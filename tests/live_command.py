@@ -176,6 +176,7 @@ class Market:
         self.me = str(self.folder.wallet.pubkey())
         self.bus = open_bus(self.bus_url)
         self.published: dict[str, str] = {}
+        self.mints: list[str] = []
         self._numbers = 0
 
     async def __aenter__(self) -> Self:
@@ -195,6 +196,7 @@ class Market:
         """A new coin, of which somebody has bought for `money`."""
         mint = self.chain.launch(label)
         self.chain.trade(mint, lamports=money)
+        self.mints.append(mint)
         return mint
 
     def price(self, mint: str) -> float:
