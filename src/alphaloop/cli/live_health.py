@@ -31,6 +31,8 @@ class LiveProbe:
         trader = process.trader
         if trader is None:
             return "starting"
+        if not process.models.report()["models"]:
+            return "no model that a strategy names is at hand: put one into the folder of models"
         if trader.store_away_ns:
             return "the database is away: exits go on, nothing is entered"
         if trader.chain_away_ns:

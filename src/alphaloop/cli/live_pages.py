@@ -24,6 +24,17 @@ def show_status(found: Mapping[str, Any]) -> None:
     say(f"net           {found['total_pnl_sol']:+.6f} SOL, streak {found['current_streak']:+d}")
     for name, count in list(found.get("stopped_by", {}).items())[:5]:
         say(f"  stopped by  {name}: {count:,}")
+    if "models" in found:
+        _show_models(found["models"])
+
+
+def _show_models(found: Mapping[str, Any]) -> None:
+    models = ", ".join(f"{name} ({each['id'][:12]})" for name, each in found["models"].items())
+    say(f"models        {models or 'none: nothing can be entered'}")
+    for name in found["missing"]:
+        say(f"  missing     {name}")
+    for name, reason in found["refused"].items():
+        say(f"  refused     {name}: {reason}")
 
 
 def show_positions(found: Mapping[str, Any]) -> None:

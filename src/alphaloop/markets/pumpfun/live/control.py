@@ -30,6 +30,7 @@ log = structlog.get_logger("alphaloop.pumpfun.live")
 FRESH_NS: Final = 30 * NS_PER_S
 REMEMBERED: Final = 10_000
 ANSWER_S: Final = 5.0
+LAST_WORD_S: Final = 1.0
 TOKEN_ENV: Final = "ALPHALOOP_LIVE_TOKEN"  # noqa: S105 - the name of a variable
 LEAST_TOKEN: Final = 16
 
@@ -111,8 +112,17 @@ class ControlDesk:
 
     async def _hear(self, body: bytes) -> None:
         reply = self.answer(body)
-        if reply is not None:
-            await self._bus.publish(replies_channel(self._account), msgspec.json.encode(reply))
+        if reply is None:
+            return
+        telling = asyncio.ensure_future(self._bus.publish(replies_channel(self._account), msgspec.json.encode(reply)))
+        try:
+            await asyncio.shield(telling)
+        except asyncio.CancelledError:
+            # Whoever asked the trader to stop is to hear that it does.
+            await asyncio.wait({telling}, timeout=LAST_WORD_S)
+            if telling.done() and not telling.cancelled() and telling.exception() is not None:
+                log.warning("command_not_answered", request=reply.request_id)
+            raise
 
     def answer(self, body: bytes) -> Reply | None:
         """Carry a command out; None for what deserves no answer."""

@@ -24,7 +24,7 @@ from alphaloop.markets.pumpfun.live.intake import Intake
 from alphaloop.markets.pumpfun.live.models import InlineModels
 from alphaloop.markets.pumpfun.live.notices import Messenger
 from alphaloop.markets.pumpfun.live.paper_venue import PaperVenue
-from alphaloop.markets.pumpfun.live.reconcile import Findings, Reconciliation
+from alphaloop.markets.pumpfun.live.reconcile import DELIBERATE, Findings, Reconciliation
 from alphaloop.markets.pumpfun.live.settings import LiveSettings
 from alphaloop.markets.pumpfun.live.store import LiveStore
 from alphaloop.markets.pumpfun.live.summary import position, standing
@@ -35,6 +35,7 @@ from alphaloop.trading.portfolio.engine import PortfolioEngine
 log = structlog.get_logger("alphaloop.pumpfun.live")
 
 LOOK_S = 0.05
+CANCEL_AGAIN_S = 2.0
 Background = Callable[[], Coroutine[Any, Any, None]]
 
 
@@ -73,6 +74,7 @@ class LiveProcess:
     stops: dict[str, int] = field(init=False, default_factory=dict)
     findings: Findings = field(init=False, default_factory=Findings)
     started_s: float = field(init=False, default=0.0)
+    _is_taken: bool = field(init=False, default=False)
 
     @property
     def is_ready(self) -> bool:
@@ -96,22 +98,27 @@ class LiveProcess:
         try:
             async with asyncio.TaskGroup() as group:
                 beside = [group.create_task(run()) for run in (self.messenger.run, *self.background)]
-                trader = await self._start()
-                self.trader, self.started_s = trader, stopwatch() - began
-                log.info("trading", account=self.account, mode=self.mode, start_s=round(self.started_s, 3))
                 if desk is not None:
                     beside.append(group.create_task(desk(self, stop).run()))
-                beside.append(group.create_task(self._keep_models()))
-                trading = group.create_task(trader.run())
-                while not stop.asked and not trading.done():
-                    await asyncio.sleep(LOOK_S)
-                await self._end(trader, stop, [trading, *beside])
+                starting = group.create_task(self._start())
+                await _until_asked(stop, starting)
+                if starting.done():
+                    trader = starting.result()
+                    self.trader, self.started_s = trader, stopwatch() - began
+                    log.info("trading", account=self.account, mode=self.mode, start_s=round(self.started_s, 3))
+                    beside.append(group.create_task(self._keep_models()))
+                    trading = group.create_task(trader.run())
+                    await _until_asked(stop, trading)
+                    await self._end(trader, stop, [trading, *beside])
+                else:
+                    await self._give_up(stop, [starting, *beside])
         except* Exception as failed:
             raise _first(failed) from None
         return self.summary(stopwatch() - began)
 
     async def _start(self) -> Trader:
         loaded = await self.store.load(self.clock.now_ns())
+        self._is_taken = True
         await self.warm_up()
         await asyncio.to_thread(self.models.reload)
         engine = PortfolioEngine(self.settings.portfolio)
@@ -140,12 +147,23 @@ class LiveProcess:
         if not stop.asked:
             return  # a task has failed, and the group says so
         log.info("stopping", by=stop.by, open_positions=trader.core.engine.state.open_positions)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        with suppress(TimeoutError):
+        await _cancelled(tasks)
+        try:
             async with asyncio.timeout(self.settings.pace.stop_s):
                 await self._say_goodbye(trader, stop)
+        except TimeoutError:
+            # What was done is found again by the next start; what was decided is not.
+            log.error("end_not_stored", patience_s=self.settings.pace.stop_s)
+
+    async def _give_up(self, stop: Stop, tasks: list[asyncio.Task[Any]]) -> None:
+        """End before trading began: nothing is held in memory that is not stored."""
+        log.info("stopping", by=stop.by, starting=True)
+        await _cancelled(tasks)
+        # A supervisor that stops a start takes nothing back of what a person did before.
+        if self._is_taken and stop.by in DELIBERATE:
+            with suppress(StoreAwayError, TimeoutError):
+                async with asyncio.timeout(self.settings.pace.stop_s):
+                    await self.store.stopped(stop.by, self.clock.now_ns())
 
     async def _say_goodbye(self, trader: Trader, stop: Stop) -> None:
         while True:
@@ -169,6 +187,10 @@ class LiveProcess:
             If there is no such command, or it cannot be done.
         """
         trader = self.trader
+        if name == "stop":
+            stop.ask("command")
+            left = 0 if trader is None else trader.core.engine.state.open_positions
+            return {"stopping": True, "open_positions": left}
         if trader is None:
             raise InputError("the trader is starting; try again in a few seconds")
         if name == "status":
@@ -177,9 +199,6 @@ class LiveProcess:
             return {"positions": self.positions()}
         if name == "config":
             return self.settings.model_dump(mode="json")
-        if name == "stop":
-            stop.ask("command")
-            return {"stopping": True, "open_positions": trader.core.engine.state.open_positions}
         if name == "reload":
             asyncio.get_running_loop().run_in_executor(None, self.models.reload)
             return {"reloading": True}
@@ -217,6 +236,21 @@ class LiveProcess:
     def summary(self, seconds: float) -> dict[str, Any]:
         """What a run came to."""
         return {"seconds": round(seconds, 3), **self.status(), "positions": self.positions()}
+
+
+async def _until_asked(stop: Stop, task: asyncio.Task[Any]) -> None:
+    """Wait for a task, but not longer than until somebody asks to stop."""
+    while not stop.asked and not task.done():
+        await asyncio.wait({task}, timeout=LOOK_S)
+
+
+async def _cancelled(tasks: Sequence[asyncio.Task[Any]]) -> None:
+    """Cancel tasks until they have ended: libraries that wait by `asyncio.wait_for` may lose a cancellation."""
+    left = set(tasks)
+    while left:
+        for task in left:
+            task.cancel()
+        _, left = await asyncio.wait(left, timeout=CANCEL_AGAIN_S)
 
 
 def _first(group: BaseExceptionGroup[Any]) -> BaseException:

@@ -140,14 +140,15 @@ class RecordsLiveStore:
                 state["trades"] = [json.loads(row["record"]) for row in open_trades]
             self.epoch = found[0]["epoch"] + 1 if found else 1
             row = _new_account(self.account, self.mode) | (found[0] if found else {})
-            taken = {"epoch": self.epoch, "is_active": True, "stopped_by": None, "updated_ns": now_ns}
+            # Who ended the process before counts until this one has stored something: a start may fail.
+            taken = {"epoch": self.epoch, "is_active": True, "updated_ns": now_ns}
             records.add(PORTFOLIO, [row | taken], conflict="replace")
         return Loaded(state, (found[0]["stopped_by"] or "") if found else "", self.epoch)
 
     def _write(self, batch: Batch) -> None:
         records, mine = self._records, {"account": self.account}
         with records.transaction():
-            self._mine(batch.account or {"is_active": True})
+            self._mine({**(batch.account or {}), "is_active": True, "stopped_by": None})
             if batch.trades:
                 records.add(TRADES, [mine | row for row in batch.trades.values()], conflict="replace")
             if batch.decisions:
@@ -225,5 +226,6 @@ def _new_account(account: str, mode: str) -> Row:
         "halted": False,
         "entries_stopped": False,
         "balance_lamports": 0,
+        "stopped_by": None,
         "record": b"{}",
     }

@@ -103,6 +103,30 @@ def test_a_refusal_comes_back_as_its_sentence() -> None:
     asyncio.run(main())
 
 
+def test_who_ends_the_trader_is_answered_before_the_desk_is_gone() -> None:
+    class Slow(MemoryBus):
+        async def publish(self, channel: str, body: bytes) -> None:
+            if channel.startswith("live:replies"):
+                await asyncio.sleep(0.05)
+            await super().publish(channel, body)
+
+    async def main() -> None:
+        async with Slow() as bus:
+            running: list[asyncio.Task[None]] = []
+
+            def end(name: str, arguments: Mapping[str, str], by: str) -> Mapping[str, Any]:
+                asyncio.get_running_loop().call_soon(running[0].cancel)
+                return {"stopping": True}
+
+            running.append(asyncio.create_task(ControlDesk(bus, "me", TOKEN, SteppedClock(), end).run()))
+            await asyncio.sleep(0)
+            assert await ask(bus, "me", TOKEN, SteppedClock(), "stop", {}, "anna") == {"stopping": True}
+            await asyncio.wait(running, timeout=1.0)
+            assert running[0].cancelled()
+
+    asyncio.run(main())
+
+
 def test_nobody_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("alphaloop.markets.pumpfun.live.control.ANSWER_S", 0.05)
 

@@ -1,0 +1,82 @@
+"""The trader's process in minutes of foul weather: whatever happens, every lamport and every position is accounted for.
+
+``ALPHALOOP_SOAK_S`` says for how many seconds (default 180), ``ALPHALOOP_SOAK_SEED`` with which faults.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import os
+import sys
+from collections import Counter
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+SECONDS = float(os.environ.get("ALPHALOOP_SOAK_S", "180"))
+SEED = int(os.environ.get("ALPHALOOP_SOAK_SEED", "1"))
+
+
+def beside(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, Path(__file__).resolve().parents[1] / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+live, soak, servers = beside("live_command"), beside("live_soak"), beside("servers")
+
+
+def settings_of(market: Any) -> dict[str, Any]:
+    # Blocks come eight times as fast as on the chain, and so does everything else; losses must not end the soak.
+    strategy = {"score_threshold": live.THRESHOLD, "max_hold_s": soak.HOLD_S, "trail_arm": 1.1}
+    breakers = {"cool_down_s": 3.0, "daily_drawdown": 0.9, "max_consecutive_losses": 0, "max_unproved": 8}
+    portfolio = {
+        "strategies": {live.MODEL: strategy},
+        "breakers": breakers,
+        "selling": {"doubt_s": 5.0},
+        "sizing": {"liquidity_fraction": 0.02},
+    }
+    found: dict[str, Any] = live.settings_of(
+        market.servers, portfolio=portfolio, pace={"silent_s": 3.0, "warnings_s": 2.0}
+    )
+    return found
+
+
+@pytest.mark.slow
+def test_minutes_of_foul_weather(tmp_path: Path, redis_server: Any, postgres_server: Any) -> None:
+    folder = live.Folder(tmp_path)
+    folder.train()
+
+    async def test(place: str) -> None:
+        # The stand-in's bus is the collector's: it is away when the trader's is.
+        world = live.Market(folder, redis_server.url, seed=SEED, funds=40 * live.SOL)
+        async with world as market, live.Traders() as all_:
+            folder.write(market.servers, settings_of(market))
+            run = soak.Soak(market, folder, all_, place, redis_server, postgres_server, SEED)
+            try:
+                result = await run.run(SECONDS)
+                assert len(result["positions"]) == 2
+                with soak.opened(place) as records:
+                    soak.Audit(market, folder.settings, records).require_all()
+                    rows = records.select("live_trades")
+                    decided = records.count("live_decisions")
+                print(f"{run.lives} lives, {decided} decisions, trades {Counter(row['status'] for row in rows)}")
+                print(Counter(row["exit_reason"] for row in rows), Counter(row["reason"] for row in rows))
+                # The soak was one: it traded, lost processes, and met what it is for.
+                states = [row["status"] for row in rows]
+                assert run.lives > SECONDS / 20
+                assert states.count("closed") > SECONDS / 20, states
+            except BaseException:
+                print("\n".join(run.said[-60:]))
+                print(run.trader.text[-6000:])
+                raise
+
+    with servers.schema(postgres_server.url) as place:
+        asyncio.run(asyncio.wait_for(test(place), SECONDS + 300))
