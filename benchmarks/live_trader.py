@@ -21,6 +21,7 @@ import os
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -37,15 +38,13 @@ ROUNDS, MESSAGES, PAUSE_S = (2, 100, 0.004) if quick() else (9, 500, 0.004)
 BUY_PAUSE_S = 0.05
 SIGNALS_S, STATES_S, SECONDS = (300, 100, 5.0) if quick() else (2_000, 500, 60.0)
 RESTARTS = 1 if quick() else 3
-# Models of 20 trees are never as sure.
-THRESHOLD, VETO = (0.55, 0.6) if quick() else (0.8, 0.3)
 CASES = ["postgresql:20x15"] if quick() else ["postgresql:500x63", "postgresql:300x7", "sqlite:300x7"]
 BLOCK_S = 0.4
 WARM = 20
 MIB = 2**20
 
 
-def settings(chain: Addresses) -> Any:
+def settings(chain: Addresses, bar: Bar) -> Any:
     """The standard strategies on signals, for a wallet that may hold as many positions as there are coins."""
     from alphaloop.markets.pumpfun.live.settings import LiveSettings
 
@@ -56,12 +55,12 @@ def settings(chain: Addresses) -> Any:
         "breakers": {"min_balance": 1_000_000, "daily_drawdown": 0.0, "max_unproved": 10_000},
     }
     for strategy in chosen["strategies"].values():
-        strategy |= {"max_hold_s": 86_400.0, "score_threshold": THRESHOLD, "dead_threshold": VETO}
+        strategy |= {"max_hold_s": 86_400.0, "score_threshold": bar.threshold, "dead_threshold": bar.veto}
     engine = {"url": chain.engine, "tip_floor_url": chain.tip_floor, "regions": ["main"], "requests_per_s": 1_000}
     return LiveSettings.parse({"portfolio": chosen, "execution": {"engine": engine}}, "benchmark")
 
 
-def trade(orders: Any, places: Any, chain: Addresses) -> None:
+def trade(orders: Any, places: Any, chain: Addresses, bar: Bar) -> None:
     """The trader as `alphaloop live --money` runs it, with notes of when it decided, stored and handed over."""
     from alphaloop.live.shutdown import Stop
     from alphaloop.markets.pumpfun.live.assembly import trade as run
@@ -76,7 +75,7 @@ def trade(orders: Any, places: Any, chain: Addresses) -> None:
         asyncio.get_running_loop().add_reader(orders.fileno(), lambda: obey(process, orders, stop, notes))
         await asyncio.Event().wait()
 
-    run(places, settings(chain), "live", stop, beside=beside)
+    run(places, settings(chain, bar), "live", stop, beside=beside)
     orders.send("ended")
 
 
@@ -137,14 +136,24 @@ class Notes:
         core.on_decision, engine.submit, trader.store.write = decided, handed, timed
 
 
-def kinds_of_rows(graphs: list[bytes]) -> dict[str, np.ndarray]:
-    """Rows by what the standard strategies say of them: some to enter, some not, and any."""
+@dataclass(frozen=True)
+class Bar:
+    """From which probability on a signal is entered, and from which probability of death on it is not."""
+
+    threshold: float
+    veto: float
+
+
+def kinds_of_rows(graphs: list[bytes]) -> tuple[Bar, dict[str, np.ndarray]]:
+    """A bar that few rows pass, and rows by what it says of them: some to enter, some not, and any."""
     rows = rows_of(np.random.default_rng(99), 3_000)
     hits = [open_session(graph).run(["probabilities"], {"features": rows})[0][:, 1] for graph in graphs]
-    enters = (np.max(hits[:3], axis=0) >= THRESHOLD) & (hits[3] < VETO)
-    calm = np.max(hits[:3], axis=0) < THRESHOLD
+    best = np.max(hits[:3], axis=0)
+    threshold = round(float(np.quantile(best, 0.97)), 3)
+    bar = Bar(threshold, round(float(np.median(hits[3][best >= threshold])), 3))
+    enters = (best >= bar.threshold) & (hits[3] < bar.veto)
     assert enters.sum() > 5, f"only {enters.sum()} of the rows would be entered"
-    return {"enter": rows[enters], "calm": rows[calm], "any": rows}
+    return bar, {"enter": rows[enters], "calm": rows[best < bar.threshold], "any": rows}
 
 
 def micros(late: np.ndarray) -> dict[str, float]:
@@ -165,10 +174,10 @@ def resident(pid: int) -> int:
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
-def start(places: Any, chain: Addresses) -> tuple[Actor, dict[str, float]]:
+def start(places: Any, chain: Addresses, bar: Bar) -> tuple[Actor, dict[str, float]]:
     """A trader that trades, and how long that took."""
     began = time.perf_counter_ns()
-    trader = Actor(trade, places, chain)
+    trader = Actor(trade, places, chain, bar)
     ready_ns, started_s, _ = trader.hear()
     time.sleep(0.5)  # the subscription is made once trading has begun
     return trader, {"process_s": round((ready_ns - began) / 1e9, 3), "start_s": round(started_s, 3)}
@@ -263,12 +272,12 @@ def processor_s(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def restarts(trader: Actor, places: Any, chain: Addresses) -> dict[str, Any]:
+def restarts(trader: Actor, places: Any, chain: Addresses, bar: Bar) -> dict[str, Any]:
     """Part 4."""
     found = []
     for _ in range(RESTARTS):
         trader.end()
-        trader, took = start(places, chain)
+        trader, took = start(places, chain, bar)
         assert trader.ask("status")["open_positions"] == POSITIONS
         found.append(took)
     trader.end()
@@ -283,7 +292,7 @@ def measured(kind: str, trees: int, leaves: int, folder: Path) -> dict[str, Any]
     key.touch(0o600)
     key.write_text(json.dumps(list(bytes(wallet))))
     graphs = [seal(folder / "models", name, seed, trees, leaves) for seed, name in enumerate(NAMES)]
-    rows = kinds_of_rows(graphs)
+    bar, rows = kinds_of_rows(graphs)
     world = Actor(serve, str(wallet.pubkey()), POSITIONS, BLOCK_S)
     chain: Addresses = world.hear()
     write_endpoints(folder / "endpoints.toml", chain)
@@ -294,13 +303,13 @@ def measured(kind: str, trees: int, leaves: int, folder: Path) -> dict[str, Any]
         )
         publisher, bare = Actor(publish, *where, rows, chain.coins), Actor(listen, *where, graphs)
         assert publisher.hear() == "ready"
-        trader, _ = start(places, chain)
+        trader, _ = start(places, chain, bar)
         found: dict[str, Any] = {}
         for part, measure in {
             "latency": lambda: beside_a_subscriber(trader, bare, publisher),
             "submission": lambda: to_the_engine(trader, publisher),
             "flood": lambda: flood(trader, publisher),
-            "restart": lambda: restarts(trader, places, chain),
+            "restart": lambda: restarts(trader, places, chain, bar),
         }.items():
             found[part] = measure()
             print(kind, f"{trees}x{leaves}", part, json.dumps(found[part], indent=1), flush=True)
