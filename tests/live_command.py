@@ -279,7 +279,9 @@ class Trader(collect_command.Collector):  # type: ignore[misc, name-defined]
     ) -> Trader:
         """Start it; passwords go by the environment, as the docs say."""
         command = [ALPHALOOP, "live", "--json", "--settings", folder.settings, "--models", folder.models]
-        command += ["--data", folder.data, "--endpoints", folder.endpoints, *options]
+        command += ["--data", folder.data, *options]
+        if folder.endpoints.is_file():
+            command += ["--endpoints", folder.endpoints]
         process = await asyncio.create_subprocess_exec(
             *map(str, command),
             env=environment_of(db, bus, environment),

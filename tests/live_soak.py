@@ -1,4 +1,4 @@
-"""A trader's process in foul weather: each road of it is closed, slow or lying in turn, and it is killed again and again.
+"""A trader's process in foul weather: each road is closed, slow or lying in turn, and it is killed again and again.
 
 `Soak` does this to a `Market` and its servers by a seed; `Audit` compares at the end what the trader's database says
 with the ledger of the stand-in chain.

@@ -46,6 +46,8 @@ TURN_S = 0.0005
 PAPER: str = "paper"
 """What a paper account without a wallet is called; its transactions are signed by a key that nobody keeps."""
 
+ENDPOINT_VARIABLES = ("RPC_WS_URLS", "RPC_HTTP_URLS", "RPC_KEYS")
+
 Beside: TypeAlias = Callable[[LiveProcess, SecretStr, asyncio.Event], Coroutine[Any, Any, None]]
 
 
@@ -76,10 +78,10 @@ class LivePlaces:
     key: Path | None = None
 
     def known_endpoints(self) -> list[EndpointSettings]:
-        """Read the endpoints from the file or the environment."""
+        """Read the endpoints from the file or the environment; none if neither names any, which will do for paper."""
         if self.endpoints is not None:
             return read_endpoints(self.endpoints)
-        return endpoints_of_environment(os.environ)
+        return endpoints_of_environment(os.environ) if any(map(os.environ.get, ENDPOINT_VARIABLES)) else []
 
 
 @dataclass
@@ -205,7 +207,7 @@ class _Start:
         execution, clock = self.settings.execution, self.clock
         known = self.places.known_endpoints()
         if self.mode == "live" and not known:
-            raise InputError("money needs an RPC endpoint; give --endpoints, or set RPC_HTTP_URLS and RPC_KEYS")
+            raise InputError("money needs an RPC endpoint; give --endpoints, or set RPC_WS_URLS and RPC_KEYS")
         facts = ChainFacts(execution.facts, execution.priority)
         paper = self.places.data / f"{self.account.replace(':', '-')}.json"
         if not known:

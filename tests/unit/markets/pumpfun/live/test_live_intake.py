@@ -365,3 +365,12 @@ def test_messages_with_wrong_values_break_nothing(channel, body, data) -> None:
     for name in data.draw(st.lists(st.sampled_from(sorted(inside)), max_size=3)):
         inside[name] = data.draw(JSON)
     takes(channel, json.dumps(plain).encode())
+
+
+def test_a_collector_that_has_seen_nothing_yet_lives() -> None:
+    desk = intake()
+    assert desk.take("trade:heartbeat", encode(Heartbeat(known_ns=0, pending=0, listening=False)), NOW) is None
+    assert desk.counts == {"heartbeat": 1}
+    assert desk.heartbeat_ns == NOW
+    assert desk.take(CHANNEL, encode(signal(known_ns=0)), NOW) is None
+    assert desk.counts == {"heartbeat": 1, "malformed": 1}

@@ -15,6 +15,7 @@ from alphaloop.cli.live_pages import show_status
 from alphaloop.core.clock import SystemClock
 from alphaloop.core.errors import AwayError, InputError, StoreAwayError
 from alphaloop.live.shutdown import Stop
+from alphaloop.markets.pumpfun.live.assembly import LivePlaces, trade
 from alphaloop.markets.pumpfun.live.facts import ChainFacts
 from alphaloop.markets.pumpfun.live.models import InlineModels
 from alphaloop.markets.pumpfun.live.notices import messenger
@@ -68,6 +69,25 @@ def run(test: Any) -> Any:
 async def started(trader: LiveProcess) -> None:
     while trader.trader is None:
         await asyncio.sleep(0.01)
+
+
+def test_paper_needs_no_endpoint_and_money_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("RPC_WS_URLS", "RPC_HTTP_URLS", "RPC_KEYS", "ALPHALOOP_LIVE_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    key = tmp_path / "key.json"
+    key.write_text(str(list(bytes(Keypair()))))
+    key.chmod(0o600)
+    database = f"sqlite:///{tmp_path / 'live.db'}"
+    places = LivePlaces(tmp_path, database, database, "memory://", tmp_path, key=key)
+    assert places.known_endpoints() == []
+    stop = Stop()
+    stop.ask("signal")
+    assert trade(places, LiveSettings(), "dry", stop)["mode"] == "dry"
+    with pytest.raises(InputError, match="money needs an RPC endpoint"):
+        trade(places, LiveSettings(), "live", stop)
+    monkeypatch.setenv("RPC_KEYS", "one,two")  # half of what is needed is a mistake, not none
+    with pytest.raises(InputError, match="RPC_WS_URLS"):
+        places.known_endpoints()
 
 
 @pytest.mark.parametrize("by", ["command", "signal"])
