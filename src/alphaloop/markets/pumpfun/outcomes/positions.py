@@ -81,7 +81,11 @@ class Position(msgspec.Struct):
         if price > self.high:
             self.high, self.high_ns = price, known_ns
         if self.tokens and (price > self.exit_high or market.mayhem):
-            self.look(market, price, settings)
+            proceeds = market.sale(self.tokens, settings.fees, settings.pool_fee_bps)
+            if proceeds is not None:
+                self.exit_high = price
+                if proceeds > self.best:
+                    self.best = proceeds
 
     def blind(self, from_ns: int, why: str) -> None:
         """Note that from now on something may have been missed."""

@@ -104,23 +104,11 @@ def audit_events(
     findings = [search.describe(column, hits, began + seconds) for column, hits in search.hits.items()]
     progress("other road", 0, 1)
     findings += road_findings(make, features, true.events, true.rows, seed, search.checks)
-    left, idle = len(events) - len(true.events), unmoved(true.rows, features)
-    said = [
-        *notes,
-        f"{len(true.rows)} rows of {len(true.events)} events; the recording was cut right behind "
-        f"{len(search.cut_at)} of {len(search.cuts)} places near a kept state",
-        *([f"the last {left} events did not fit into the budget of time"] if left else []),
-        *([f"not exercised, because constant or missing in all of these rows: {', '.join(idle)}"] if idle else []),
-        *search.failures,
-    ]
-    result = AuditResult(
-        features.name,
-        tuple(findings),
-        dict(search.checks),
-        stopwatch() - began,
-        tuple(said),
-        coverage=_coverage(true, len(events) if total is None else total, len(search.cut_at), len(idle)),
-    )
+    idle = unmoved(true.rows, features)
+    said = (*notes, *_told(search, len(events) - len(true.events), idle))
+    covered = _coverage(true, len(events) if total is None else total, len(search.cut_at), len(idle))
+    seconds_taken, checks = stopwatch() - began, dict(search.checks)
+    result = AuditResult(features.name, tuple(findings), checks, seconds_taken, said, coverage=covered)
     code = hash_json([features.hash, settings_hash])
     return replace(
         result, certificate=certify(result, code_hash=code, data_hash=data_hash, data_name=data_name, seed=seed)
@@ -132,6 +120,17 @@ def unmoved(rows: Sequence[Observation], features: EventFeatureSet) -> list[str]
     vectors = np.stack([row.vector for row in rows])
     known = [column[~np.isnan(column)] for column in vectors.T]
     return [name for name, values in zip(features.names, known, strict=True) if len(np.unique(values)) < 2]
+
+
+def _told(search: _Search, left: int, idle: list[str]) -> list[str]:
+    true = search.trials
+    return [
+        f"{len(true.rows)} rows of {len(true.events)} events; the recording was cut right behind "
+        f"{len(search.cut_at)} of {len(search.cuts)} places near a kept state",
+        *([f"the last {left} events did not fit into the budget of time"] if left else []),
+        *([f"not exercised, because constant or missing in all of these rows: {', '.join(idle)}"] if idle else []),
+        *search.failures,
+    ]
 
 
 def _coverage(true: Trials, total: int, cuts: int, idle: int) -> str:

@@ -29,8 +29,8 @@ WHY: Final[dict[tuple[str, str], str]] = {
     ),
     ("new pools", "multiple"): (
         "fitted at six quantiles, and the model is wrong at the lower end: two coins in five are back at the price of "
-        "their birth when they are looked at, nearly all holders having left; of the recorded ones hardly any. Mean and upper "
-        "end agree"
+        "their birth when they are looked at, nearly all holders having left; of the recorded ones hardly any. Mean "
+        "and upper end agree"
     ),
     ("curve snapshots", "last_change_s"): (
         "fitted at its quartiles with half the weight. Every one of the 28 recorded coins still moved after 78 s, a "
