@@ -75,8 +75,18 @@ def test_bins_are_of_creators_too(market):
 def test_a_token_without_a_creator_is_one_of_its_own(rows):
     known = rows.creator
     assert len(np.unique(known)) == len(set(rows.creators))
-    symbol = rows.dataset.symbol
     nameless = replace(rows, creators=tuple("" for _ in rows.creators)).creator
     tokens = len(np.unique(rows.dataset.symbol))
     assert len(np.unique(nameless)) == tokens
     assert len(np.unique(np.stack([nameless, rows.dataset.symbol]), axis=1).T) == tokens
+
+
+def test_promises_are_kept_on_made_signals_and_bent_ones_are_not(trained, database, calibration_case):
+    """The whole run on rows with a planted truth; then the same probabilities, made too sure or not sure enough."""
+    assert len(trained.run.above) >= 4
+    assert calibration_case.holds(trained.run.above), trained.run.above
+    p = trained.run.trained.probabilities["test"][:, 1]
+    for slope in (0.33, 3.0):
+        assert not calibration_case.holds(
+            calibration_case.levels_of("reach_2x_1h", database, calibration_case.bent(p, slope))
+        )
