@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -30,6 +30,9 @@ class LightGBMParameters(Settings):
 
     rounds: int = Field(default=500, ge=1, le=100_000, description="most boosting rounds")
     early_stopping_rounds: int = Field(default=50, ge=0, description="rounds without a better score; 0: never")
+    least_rounds: int = Field(
+        default=1, ge=1, le=100_000, description="fewest rounds that early stopping may keep; never more than `rounds`"
+    )
     learning_rate: float = Field(default=0.03, gt=0, le=1)
     num_leaves: int = Field(default=15, ge=2, le=131_072)
     max_depth: int = Field(default=-1, ge=-1)
@@ -111,7 +114,7 @@ class LightGBM:
         chosen = self.parameters
         callbacks = [_watch(hooks, progress, chosen.rounds)]
         if rows.validation is not None and chosen.early_stopping_rounds:
-            callbacks.append(lightgbm.early_stopping(chosen.early_stopping_rounds, verbose=False))
+            callbacks.append(_stopping(chosen))
         self._booster = lightgbm.train(
             self._settings(rows, seed),
             rows.train,
@@ -205,13 +208,27 @@ class LightGBM:
         }
 
     def _settings(self, rows: BinnedRows, seed: int) -> dict[str, Any]:
-        chosen = self.parameters.model_dump(exclude={"rounds", "early_stopping_rounds", "balance"})
+        chosen = self.parameters.model_dump(exclude={"rounds", "early_stopping_rounds", "least_rounds", "balance"})
         fixed: dict[str, Any] = {"deterministic": True, "force_col_wise": True, "seed": seed}
         if self.task.binary:
             fixed |= {"objective": "binary", "metric": BINARY_METRIC, "scale_pos_weight": rows.scale_pos_weight}
         else:
             fixed |= {"objective": "multiclass", "metric": MULTICLASS_METRIC, "num_class": self.task.n_classes}
         return {**chosen, **self._binning(), **fixed}
+
+
+def _stopping(chosen: LightGBMParameters) -> Callable[[Any], None]:
+    """Stop by the validation score, and look for the best of it from the least number of rounds on."""
+    import lightgbm
+
+    stop = lightgbm.early_stopping(chosen.early_stopping_rounds, verbose=False)
+    first = min(chosen.least_rounds, chosen.rounds) - 1
+
+    def after_round(env: Any) -> None:
+        if env.iteration >= first:
+            stop(replace(env, begin_iteration=first))
+
+    return after_round
 
 
 def _watch(hooks: Sequence[RoundHook], progress: Progress, rounds: int) -> Callable[[Any], None]:

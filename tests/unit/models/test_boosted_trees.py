@@ -24,6 +24,23 @@ def test_early_stopping_keeps_the_best_round_everywhere(binary_task, binary_rows
     assert model.leaves(held[0]).shape[1] == best == model.arrays().n_trees
 
 
+def test_early_stopping_keeps_no_fewer_than_the_least_rounds(binary_task, binary_rows, held):
+    """The best of the later rounds, where the best of all would be an early one; and all rounds where they are few."""
+    made, noise = binary_rows(3000), (held[0], held[1][::-1].copy())
+
+    def kept(**terms):
+        model = LightGBM(binary_task, FAST.model_copy(update=terms))
+        model.fit_binned(model.bin(*made, noise))
+        assert model.leaves(held[0]).shape[1] == model.describe()["best_iteration"]
+        return model.describe()["best_iteration"]
+
+    early = kept()
+    assert early < 40
+    assert 40 <= kept(least_rounds=40) < 200
+    assert kept(least_rounds=early) == early
+    assert kept(least_rounds=1_000) == 200
+
+
 def test_best_score_is_the_average_precision_of_the_kept_trees(binary_task, binary_rows, held):
     from sklearn.metrics import average_precision_score
 

@@ -21,6 +21,7 @@ from alphaloop.core.progress import Progress, silent
 from alphaloop.dataset.parts import Split
 from alphaloop.dataset.premium import Premium
 from alphaloop.dataset.table import Dataset
+from alphaloop.evaluation.reliability import Reliability
 from alphaloop.evaluation.scores import score
 from alphaloop.markets.pumpfun.learning.calibration import Above, above_levels, bins_of, fitted_on
 from alphaloop.markets.pumpfun.learning.dataset import SignalRows, read_rows
@@ -154,12 +155,13 @@ def run_training(
     identity = replace_artifact(folder / "artifact", contract, trained.onnx_bytes, certificate, stem=recipe.name)
     test = dataset.take(split.test)
     probability = _released(folder / "artifact", test)
-    above = above_levels(test, probability, recipe.seed)
+    creator = rows.creator[split.test]
+    above = above_levels(test, probability, creator, recipe.seed)
     ledger = _ledger(test, probability, contract)
     notes = (
         *filter(None, (rows.survivors, rows.windows)),
         unseen,
-        *_calibration_notes(test, probability, above, trained, recipe.seed),
+        *_calibration_notes(bins_of(test, probability, creator, recipe.seed), above, trained),
         *_notes(trained, champion),
     )
     page = folder / "report.html"
@@ -270,10 +272,8 @@ def _ledger(test: Dataset, probability: Probabilities, contract: Contract) -> Le
     return trade_test_signals(test, probability, threshold)
 
 
-def _calibration_notes(
-    test: Dataset, probability: Probabilities, above: tuple[Above, ...], trained: Trained, seed: int
-) -> list[str]:
-    found, what = bins_of(test, probability, seed), trained.task.classes[1]
+def _calibration_notes(found: Reliability, above: tuple[Above, ...], trained: Trained) -> list[str]:
+    what = trained.task.classes[1]
     notes = [f"{found.off} of {len(found.count)} reliability bins of the test lie outside their interval"]
     if trained.calibration.method != "none":
         notes.insert(0, fitted_on(trained.calibrated_on, what))

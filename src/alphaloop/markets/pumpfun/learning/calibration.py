@@ -26,18 +26,20 @@ class Above:
     ----------
     level : float
         The least probability.
-    count, tokens : int
-        How many signals state it, on how many tokens: signals of one token are near copies.
+    count, tokens, creators : int
+        How many signals state it, on how many tokens of how many creators. Signals of one token are near copies, and
+        tokens of one creator resemble each other; a token whose creator is unknown counts as a creator of its own.
     promised, came : float
         Their mean probability, and the share of them that hit.
     low, high : float
-        95 % interval of `came`: the wider of that of a bootstrap that draws whole tokens, and Wilson's with tokens for
-        trials, which has a width also where one outcome only was seen.
+        95 % interval of `came`: the wider of that of a bootstrap that draws whole creators, and Wilson's with creators
+        for trials, which has a width also where one outcome only was seen.
     """
 
     level: float
     count: int
     tokens: int
+    creators: int
     promised: float
     came: float
     low: float
@@ -57,20 +59,30 @@ class Above:
         verdict = "as stated" if self.kept else "not as stated"
         stated = f"state a probability of {what} of {self.level:.2f} or more, {self.promised:.2f} on average"
         came = f"{self.came:.0%} came ({self.low:.0%} to {self.high:.0%}), {verdict}"
-        return f"{self.count:,} test signals on {self.tokens:,} tokens {stated}: {came}"
+        return f"{self.count:,} test signals on {self.tokens:,} tokens of {self.creators:,} creators {stated}: {came}"
 
 
-def bins_of(test: Dataset, probability: NDArray[np.float64], seed: int) -> Reliability:
-    """Compare promised and observed shares in equal-mass bins; `probability` (n,) of class 1. Tokens are its groups."""
+def bins_of(
+    test: Dataset, probability: NDArray[np.float64], creator: NDArray[np.signedinteger], seed: int
+) -> Reliability:
+    """Compare promised and observed shares in equal-mass bins; `probability` (n,) of class 1. Creators are its groups.
+
+    `creator` (n,) is the code of each row's creator, as of `SignalRows.creator`.
+    """
     horizon_s = float((test.resolved_ns - test.decided_ns).max()) / NS_PER_S
     return reliability(
-        _hits(test), probability, decided_ns=test.decided_ns, horizon_s=horizon_s, seed=seed, groups=test.symbol
+        _hits(test), probability, decided_ns=test.decided_ns, horizon_s=horizon_s, seed=seed, groups=creator
     )
 
 
-def above_levels(test: Dataset, probability: NDArray[np.float64], seed: int) -> tuple[Above, ...]:
-    """Compare promise and outcome of all signals above each level that any signal states; `probability` (n,)."""
-    weights = list(Clusters.of(test.symbol).weights(seed, RESAMPLES))
+def above_levels(
+    test: Dataset, probability: NDArray[np.float64], creator: NDArray[np.signedinteger], seed: int
+) -> tuple[Above, ...]:
+    """Compare promise and outcome of all signals above each level that any signal states.
+
+    `probability` and `creator` have shape ``(n,)``; `creator` as in `bins_of`.
+    """
+    weights = list(Clusters.of(creator).weights(seed, RESAMPLES))
     hits = _hits(test)
     found = []
     for level in LEVELS:
@@ -79,13 +91,14 @@ def above_levels(test: Dataset, probability: NDArray[np.float64], seed: int) -> 
         if not count:
             break
         tokens = len(np.unique(test.symbol[chosen]))
+        creators = len(np.unique(creator[chosen]))
         came = float(hits[chosen].mean())
-        low, high = (float(end[0]) for end in wilson(np.array([came * tokens]), np.array([tokens])))
+        low, high = (float(end[0]) for end in wilson(np.array([came * creators]), np.array([creators])))
         drawn = [share for weight in weights if (share := _share(weight, hits, chosen)) is not None]
         tail = 50.0 * (1.0 - CONFIDENCE)
         ends = np.percentile([*drawn, came], (tail, 100.0 - tail))
         low, high = min(low, float(ends[0])), max(high, float(ends[1]))
-        found.append(Above(level, count, tokens, float(probability[chosen].mean()), came, low, high))
+        found.append(Above(level, count, tokens, creators, float(probability[chosen].mean()), came, low, high))
     return tuple(found)
 
 

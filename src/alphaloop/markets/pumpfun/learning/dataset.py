@@ -9,6 +9,7 @@ from itertools import groupby
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from alphaloop.core.errors import DataError
 from alphaloop.dataset.table import Dataset
@@ -44,6 +45,13 @@ class SignalRows:
     creators: tuple[str, ...]
     left_out: dict[str, int]
     out_of_sight: int = 0
+
+    @property
+    def creator(self) -> NDArray[np.int64]:
+        """Code of each row's creator, shape ``(n,)``; a token whose creator is unknown is a creator of its own."""
+        tokens = self.dataset.symbol.tolist()
+        names = [name or f"token {token}" for name, token in zip(self.creators, tokens, strict=True)]
+        return np.unique(names, return_inverse=True)[1].astype(np.int64)
 
     @property
     def survivors(self) -> str:

@@ -55,7 +55,11 @@ def present(
         scores=trained.scores,
         baselines=trained.baselines,
         test=Outcomes(
-            test.y, trained.probabilities["test"], test.decided_ns, trained.baseline_probabilities, test.symbol
+            test.y,
+            trained.probabilities["test"],
+            test.decided_ns,
+            trained.baseline_probabilities,
+            rows.creator[split.test],
         ),
         importance=trained.importance,
         families=dict(zip(dataset.feature_names, dataset.families, strict=True)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -126,6 +127,16 @@ def database(made, tmp_path_factory) -> str:
 def maker() -> SimpleNamespace:
     """Functions that make stored rows."""
     return SimpleNamespace(rows=make_rows, store=store_rows, outcomes=outcomes_of, identity=identity, begin_ns=BEGIN_NS)
+
+
+@pytest.fixture(scope="session")
+def calibration_case():
+    """The module ``tests/calibration_case.py``: what a stated probability is held to."""
+    path = next(folder for folder in Path(__file__).parents if folder.name == "tests") / "calibration_case.py"
+    spec = importlib.util.spec_from_file_location("calibration_case", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 @pytest.fixture(scope="session")
