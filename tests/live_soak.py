@@ -31,7 +31,8 @@ from live_command import SOL, STRANGER, Folder, Market, Traders
 from live_servers import Storm
 from live_state import LEADERS
 
-HOLD_S = 12.0
+HOLD_S = 6.0
+KILLED_SUBMITTING = 0.4
 REASONS = {"take_profit", "trailing_stop", "stop_loss", "timeout", "anti_signal", "manual"}
 FOUL = Faults(drop=0.15, never=0.1, fail=0.05, late=0.2, latest=40, lost=0.1, refuse=0.1, shuffle=0.3, skip_slot=0.05)
 
@@ -80,7 +81,7 @@ class Soak:
         """Signals, warnings and prices, as far as the bus takes them."""
         chance = self.chances["signals"]
         while True:
-            await asyncio.sleep(chance.uniform(0.1, 0.5))
+            await asyncio.sleep(chance.uniform(0.05, 0.2))
             mint, kind = chance.choice(self.mints), chance.random()
             try:
                 await self.market.beat()
@@ -171,16 +172,27 @@ class Soak:
             self.trader = await self.traders.begin(self.folder, self.db, self.redis.url, *options)
             self.lives += 1
             ended = asyncio.create_task(self.trader.process.wait())
-            lasts_s = chance.uniform(3.0, 15.0)
-            await asyncio.wait({ended}, timeout=lasts_s)
+            submits = asyncio.create_task(self._submits(chance))
+            lasts_s = chance.uniform(4.0, 20.0)
+            await asyncio.wait({ended, submits}, timeout=lasts_s, return_when=asyncio.FIRST_COMPLETED)
             if not ended.done():
-                self.say(f"life {self.lives} is killed after {lasts_s:.1f} s")
+                self.say(f"life {self.lives} is killed{' as it submits' if submits.done() else ''}")
                 await self.trader.kill()
             else:
                 code, _ = await self.trader.end()
                 self.say(f"life {self.lives} ended with {code}: {self.trader.said[-1][:300]}")
                 require(code == 1 and "defect" not in self.trader.text, f"it ended: {self.trader.text[-3000:]}")
                 await asyncio.sleep(0.5)
+            submits.cancel()
+
+    async def _submits(self, chance: random.Random) -> None:
+        """Wait until a transaction has just been handed over, one of many: the moment at which most can be lost."""
+        handed = self.market.chain.submissions
+        while True:
+            known = len(handed)
+            await asyncio.sleep(0.002)
+            if len(handed) > known and chance.random() < KILLED_SUBMITTING:
+                return
 
     async def last_life(self, patience_s: float) -> dict[str, Any]:
         """Calm: everything comes to its end, two more positions are opened, and a supervisor stops the process."""
