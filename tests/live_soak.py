@@ -91,8 +91,9 @@ class Soak:
                     continue
                 if kind < 0.6:
                     self.signals.append(await self.market.signal(mint, self.hot))
-                    if kind < 0.1:  # told twice, as after a crash of the collector
-                        await self.market.signal(mint, self.hot, signal_id=self.signals[-1])
+                    if kind < 0.1 and len(self.signals) > 20:  # told twice, as after a crash of the collector
+                        again = chance.choice(self.signals[-20:])
+                        await self.market.signal(self.market.published[again], self.hot, signal_id=again)
                 elif kind < 0.8:
                     await self.market.signal(mint, self.cold)
                 elif kind < 0.85:

@@ -269,6 +269,7 @@ def test_killed_with_positions_open(folder: Any, db: str, redis_url: str, hot: A
             await later_price(market, fallen)
             trader = await traders.begin(folder, db, redis_url, *options)
             await trader.is_trading()
+            await asyncio.sleep(0.5)  # it listens a moment later
             for mint, identity in zip((warned, fallen), ids, strict=True):
                 await market.signal(mint, hot, signal_id=identity)  # the collector says it once more
             assert (await trader.until("trade_closed", asset=warned))["reason"] == "anti_signal"
@@ -276,6 +277,8 @@ def test_killed_with_positions_open(folder: Any, db: str, redis_url: str, hot: A
             await asyncio.sleep(1.0)
             result = await trader.stop()
             assert result["reconciled"]["resumed"] == 2
+            assert result["messages"]["duplicate"] == 2
+            assert "signal" not in result["messages"]
             assert not result["positions"]
             trades = rows(db, "live_trades")
             assert {row["signal_id"]: row["status"] for row in trades} == dict.fromkeys(ids, "closed")

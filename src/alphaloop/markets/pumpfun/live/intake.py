@@ -18,7 +18,7 @@ stay in error. A price is never too old, either: it says when it was known, and 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Final, TypeAlias
 
 import msgspec
@@ -89,6 +89,11 @@ class Intake:
             TokenState: self._mark,
             Heartbeat: self._word_of_life,
         }
+
+    def remember(self, signals: Iterable[str]) -> None:
+        """Count these signals as heard; a process before this one has decided on them."""
+        for identity in signals:
+            self._came_before(identity)
 
     def take(self, channel: str, body: bytes, now_ns: int) -> Told | None:
         """Give what the engine is to be told of a message; None if nothing, and then `counts` says why."""

@@ -127,6 +127,7 @@ class LiveProcess:
         self.findings = await reconciliation.run(loaded, clear_halt=self.clear_halt)
         log.info("reconciled", account=self.account, **self.findings.to_dict())
         intake = Intake(self.settings.intake, self.models)
+        intake.remember(loaded.decided)
         trader = Trader(core, self.venue, self.store, self.bus, intake, self.clock, self.settings.pace)
         if isinstance(self.venue, PaperVenue):
             trader.know = self.venue.know

@@ -15,6 +15,7 @@ from typing import Any, Protocol, TypeVar
 
 import msgspec
 
+from alphaloop.core.clock import to_ns
 from alphaloop.core.errors import StateError
 from alphaloop.markets.pumpfun.live.batch import Batch, Row, decoded_inputs, encoded_inputs
 from alphaloop.markets.pumpfun.live.schema import SCHEMA, TABLES
@@ -29,6 +30,8 @@ PORTFOLIO = "live_portfolio"
 DECISIONS = "live_decisions"
 WARNINGS = "anti_signals"
 PIECES_AT_ONCE = 2_000
+LATELY_NS = to_ns(600.0)
+"""Older signals are stale, whatever the settings."""
 
 
 class FencedError(StateError):
@@ -46,11 +49,14 @@ class Loaded(msgspec.Struct):
         Who ended the process before; empty if it died or there was none.
     epoch : int
         Of this process.
+    decided : list of str
+        Signals that were decided on lately: the collector may tell of one again, and this process has not heard it.
     """
 
     state: dict[str, Any]
     stopped_by: str
     epoch: int
+    decided: list[str] = []
 
 
 class LiveStore(Protocol):
@@ -143,7 +149,9 @@ class RecordsLiveStore:
             # Who ended the process before counts until this one has stored something: a start may fail.
             taken = {"epoch": self.epoch, "is_active": True, "updated_ns": now_ns}
             records.add(PORTFOLIO, [row | taken], conflict="replace")
-        return Loaded(state, (found[0]["stopped_by"] or "") if found else "", self.epoch)
+            lately = {**mine, "at_ns": (">=", now_ns - LATELY_NS)}
+            decided = [row["signal_id"] for row in records.select(DECISIONS, lately, columns=["signal_id"])]
+        return Loaded(state, (found[0]["stopped_by"] or "") if found else "", self.epoch, decided)
 
     def _write(self, batch: Batch) -> None:
         records, mine = self._records, {"account": self.account}

@@ -374,3 +374,11 @@ def test_a_collector_that_has_seen_nothing_yet_lives() -> None:
     assert desk.heartbeat_ns == NOW
     assert desk.take(CHANNEL, encode(signal(known_ns=0)), NOW) is None
     assert desk.counts == {"heartbeat": 1, "malformed": 1}
+
+
+def test_what_the_process_before_decided_on_is_a_duplicate() -> None:
+    desk = intake()
+    desk.remember([signal().signal_id])
+    assert desk.take(CHANNEL, encode(signal()), NOW) is None
+    assert isinstance(desk.take(CHANNEL, encode(signal(1)), NOW), Scored)
+    assert desk.counts == {"duplicate": 1, "signal": 1}

@@ -315,3 +315,13 @@ def test_a_journal_without_quiet_moments_leads_to_the_same_state() -> None:
     replayed(fresh, inputs)
     assert fresh.state.save() == core.engine.state.save()
     assert fresh.state.now_ns == core.engine.state.now_ns
+
+
+def test_the_next_process_is_told_of_the_signals_that_were_decided_on_lately(records: Records) -> None:
+    store, core = store_of(records), core_of()
+    assert run(store.load(5)).decided == []
+    bought(core)
+    core.tell(scored("s2", "other", score=0.1, at_ns=20))
+    run(store.write(core.take(30)[0]))
+    assert sorted(run(store_of(records).load(40)).decided) == ["s1", "s2"]
+    assert run(store_of(records).load(21 + 600 * 10**9)).decided == []
