@@ -149,8 +149,8 @@ def kinds_of_rows(graphs: list[bytes]) -> tuple[Bar, dict[str, np.ndarray]]:
     rows = rows_of(np.random.default_rng(99), 3_000)
     hits = [open_session(graph).run(["probabilities"], {"features": rows})[0][:, 1] for graph in graphs]
     best = np.max(hits[:3], axis=0)
-    threshold = round(float(np.quantile(best, 0.97)), 3)
-    bar = Bar(threshold, round(float(np.median(hits[3][best >= threshold])), 3))
+    threshold = float(np.quantile(best, 0.97))
+    bar = Bar(threshold, float(np.median(hits[3][best >= threshold])))
     enters = (best >= bar.threshold) & (hits[3] < bar.veto)
     assert enters.sum() > 5, f"only {enters.sum()} of the rows would be entered"
     return bar, {"enter": rows[enters], "calm": rows[best < bar.threshold], "any": rows}

@@ -54,8 +54,8 @@ def outcomes_of(signal_id, kind, known_ns, peak, final, *, died_s=None, observed
     return found
 
 
-def make_rows(n=3_000, *, kind="signal", seed=5, strength=2.5, tokens=1_200, creators=400, days=3.0):
-    """Rows of the signal table and of the outcome table; feature 0 and 3 decide, with noise, what peaks."""
+def make_rows(n=3_000, *, kind="signal", seed=5, strength=2.5, tokens=1_200, creators=400, days=3.0, peak=2.6):
+    """Rows of the signal table and of the outcome table; feature 0 and 3 decide, with noise, what peaks, at `peak`."""
     features = SIGNAL if kind == "signal" else GENESIS
     rng = np.random.default_rng(seed)
     X = rng.normal(size=(n, len(features))).astype(np.float32)
@@ -96,8 +96,8 @@ def make_rows(n=3_000, *, kind="signal", seed=5, strength=2.5, tokens=1_200, cre
             row |= {"created_ns": now - 60 * NS_PER_S, "emitted": False, "reason": "complete"}
         signals.append(row)
         dead = not hit[place] and place % 3 == 0
-        peak, final = (2.6, 1.4) if hit[place] else (1.02, 0.3 if dead else 0.8)
-        outcomes += outcomes_of(signal_id, kind, now, peak, final)
+        highest, final = (peak, 1.4) if hit[place] else (1.02, 0.3 if dead else 0.8)
+        outcomes += outcomes_of(signal_id, kind, now, highest, final)
     return SimpleNamespace(signals=signals, outcomes=outcomes, X=X, hit=hit, known=known, features=features)
 
 

@@ -12,6 +12,7 @@ from alphaloop.markets.pumpfun.emissions import Row
 from alphaloop.markets.pumpfun.events import Event
 from alphaloop.markets.pumpfun.market import PumpMarket
 from alphaloop.markets.pumpfun.pipeline import run_training
+from alphaloop.markets.pumpfun.settings import PumpSettings
 from alphaloop.markets.pumpfun.simulator.chain import events
 from alphaloop.markets.pumpfun.simulator.population import people
 from alphaloop.markets.pumpfun.simulator.settings import SimulationSettings
@@ -42,9 +43,8 @@ def collect(folder: Path, settings: SimulationSettings, *, by_hand: bool = False
     With `by_hand`, the wallets that have the planted skill are tracked from the start. Without any skill hardly a
     wallet is discovered, and a model of a few dozen signals is at chance for want of rows: the same wallets must buy.
     """
-    market = PumpMarket()
-    for wallet in people(settings.seed, settings.launches_per_day).skilled if by_hand else ():
-        market.track(wallet.address)
+    tracked = people(settings.seed, settings.launches_per_day).skilled if by_hand else ()
+    market = PumpMarket(PumpSettings(tracked_wallets=tuple(wallet.address for wallet in tracked)))
     rows: dict[str, list[dict[str, object]]] = {table: [] for table in TABLES}
     for record in events(settings):
         event = decode(record)

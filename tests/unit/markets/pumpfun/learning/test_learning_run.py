@@ -97,7 +97,7 @@ def test_the_other_recipes_train_too(maker, name, tmp_path):
 
     kind = "genesis" if name.startswith("genesis") else "signal"
     url = f"sqlite:///{tmp_path / 'signals.db'}"
-    maker.store(url, maker.rows(1_500, kind=kind, tokens=1_500), kind)
+    maker.store(url, maker.rows(1_500, kind=kind, tokens=1_500, peak=3.2), kind)
     small = ["tuning.trials=2", "evaluation.resamples=20", "estimator.parameters.rounds=30"]
     recipe = load_recipe(find_recipe(name), small, recipe_kind)
     run = run_training(recipe, url, out=tmp_path / "out", registry=tmp_path / "models")
