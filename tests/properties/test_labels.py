@@ -32,7 +32,7 @@ def markets(draw):
         frames.append(
             pl.DataFrame(
                 {
-                    "symbol": [symbol] * n,
+                    "symbol": pl.Series([symbol] * n, dtype=pl.String),
                     "open_ns": minutes * STEP,
                     "known_ns": (minutes + 1) * STEP,
                     "open": opened,
