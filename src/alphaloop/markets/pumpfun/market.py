@@ -163,7 +163,7 @@ class PumpMarket:
                 self._outcomes()
             if isinstance(event, Trade):
                 self._trade(event)
-            elif not isinstance(event, AmmTrade):
+            else:
                 self._follow(event)
         if self.live.due_ns < self._due_ns:
             self._due_ns = self.live.due_ns

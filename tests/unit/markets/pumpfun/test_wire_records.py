@@ -334,18 +334,7 @@ def test_full_caches_are_emptied_and_answer_the_same(monkeypatch: pytest.MonkeyP
     assert [keys.to_bytes(text) for text in texts] == some
     assert [keys.to_text(key) for key in some] == texts
     assert len(keys._texts) <= 4
-    assert len(keys._old_texts) <= 4
     assert len(keys._keys) <= 4
-
-
-def test_a_key_that_goes_on_being_used_has_one_text(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The very object, so that the books find it without reading it."""
-    monkeypatch.setattr(keys, "CACHED_KEYS", 4)
-    used = bytes([255]) * 32
-    text = keys.to_text(used)
-    for number in range(100):
-        keys.to_text(bytes([number]) * 32)
-        assert keys.to_text(bytes(used)) is text
 
 
 @pytest.mark.real

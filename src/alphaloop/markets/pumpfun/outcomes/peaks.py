@@ -325,10 +325,7 @@ class PeakBook:
         calm_to, positions, settings = math.inf, self._positions, self.settings
         for signal_id in market.followed:
             position = positions[signal_id]
-            # What `Position.calm_to` says, without asking: this is the innermost loop of a replay.
-            calm = position.high
-            if position.tokens and position.exit_high < calm:
-                calm = position.exit_high
+            calm = position.calm_to
             if (price > calm or always) and known_ns > position.decided_ns:
                 if migrated:
                     position.exit_high = 0.0

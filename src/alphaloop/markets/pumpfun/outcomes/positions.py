@@ -81,11 +81,7 @@ class Position(msgspec.Struct):
         if price > self.high:
             self.high, self.high_ns = price, known_ns
         if self.tokens and (price > self.exit_high or market.mayhem):
-            proceeds = market.sale(self.tokens, settings.fees, settings.pool_fee_bps)
-            if proceeds is not None:
-                self.exit_high = price
-                if proceeds > self.best:
-                    self.best = proceeds
+            self.look(market, price, settings)
 
     def blind(self, from_ns: int, why: str) -> None:
         """Note that from now on something may have been missed."""

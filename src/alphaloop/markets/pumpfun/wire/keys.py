@@ -1,10 +1,7 @@
 """Base58, as Solana spells keys, signatures and instruction data.
 
 Decoding a trade needs the text of three keys, and most of them were seen a moment ago. Both directions are therefore
-cached, within bounds. Texts are kept in two generations: a key that goes on being used has one text, the same object,
-for as long as it does. The books look each event's wallet and coin up some thirty times, and finding the very object
-that is a key of theirs they need not read it, which in books of gigabytes is what takes the time; nor do they each keep
-a copy of their own.
+cached; the caches are emptied when full, which costs a microsecond or two per key seen again and bounds the memory.
 """
 
 from __future__ import annotations
@@ -27,23 +24,16 @@ _CHUNK_CHARACTERS: Final = 10
 _CHUNK: Final = 58**_CHUNK_CHARACTERS
 
 _texts: dict[bytes, str] = {}
-_old_texts: dict[bytes, str] = {}
 _keys: dict[str, bytes] = {}
 
 
 def to_text(key: bytes) -> str:
     """Base58 text of a key of 32 bytes."""
     text = _texts.get(key)
-    return _remembered(key) if text is None else text
-
-
-def _remembered(key: bytes) -> str:
-    """Text of a key that the young generation does not have; from now on it does."""
-    global _texts, _old_texts
-    text = _old_texts.get(key) or encode_base58(key)
-    if len(_texts) >= CACHED_KEYS:
-        _old_texts, _texts = _texts, {}
-    _texts[key] = text
+    if text is None:
+        if len(_texts) >= CACHED_KEYS:
+            _texts.clear()
+        text = _texts[key] = encode_base58(key)
     return text
 
 
