@@ -25,7 +25,7 @@ class Proving:
         """Note that a transaction did what it was made for."""
         found = self.state.find(told.signature)
         if found is None:
-            if told.signature not in self.state.booked_until_ns:
+            if told.signature not in self.state.filled_until_ns:
                 self.state.notice("unexplained_landing", "error", signature=told.signature)
             return
         trade, attempt = found
@@ -46,7 +46,7 @@ class Proving:
 
     def filled(self, told: Filled) -> None:
         """Book what a transaction did."""
-        if told.signature in self.state.booked_until_ns:
+        if told.signature in self.state.filled_until_ns:
             return
         found = self.state.find(told.signature) or self._discovered(told, told.asset, told.side)
         if found is None:
@@ -100,7 +100,7 @@ class Proving:
         """Book a failure that no trade is left for: its row was never stored, and its trade ended without it."""
         self.state.pay(-told.cost)
         self.state.account.stray_cost += told.cost
-        self.state.booked_until_ns[told.signature] = self.state.now_ns + REMEMBERED_NS
+        self.state.failed_until_ns[told.signature] = self.state.now_ns + REMEMBERED_NS
         self.state.notice(
             "stray_failure", "warning", signature=told.signature, asset=told.asset, reason=told.reason, cost=told.cost
         )

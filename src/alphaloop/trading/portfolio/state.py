@@ -30,9 +30,9 @@ class PortfolioState:
     by_asset, by_signature : dict of str to Trade
     cool_until_ns : dict of str to int
         By asset.
-    booked_until_ns : dict of str to int
-        What was booked of trades that are over, and of failures that their trade dropped, by signature, with the time
-        until which it is remembered.
+    filled_until_ns, failed_until_ns : dict of str to int
+        Fills of trades that are over, and failures that no trade names any more, by signature, with the time until
+        which they are remembered. What failed may still be told as a fill, if a fork took the failure back.
     changed : dict of str to Trade
         Those that changed since somebody took them, by id; `account_changed` says the same of everything else.
     out : list of Output
@@ -44,7 +44,8 @@ class PortfolioState:
         self.account = Account()
         self.panel = BreakerPanel(settings.breakers)
         self.cool_until_ns: dict[str, int] = {}
-        self.booked_until_ns: dict[str, int] = {}
+        self.filled_until_ns: dict[str, int] = {}
+        self.failed_until_ns: dict[str, int] = {}
         self.trades: dict[str, Trade] = {}
         self.by_asset: dict[str, Trade] = {}
         self.by_signature: dict[str, Trade] = {}
@@ -79,7 +80,7 @@ class PortfolioState:
 
     def knows(self, signature: str) -> bool:
         """Whether a transaction is one of a trade that is not over, or was booked not long ago."""
-        return signature in self.by_signature or signature in self.booked_until_ns
+        return any(signature in known for known in (self.by_signature, self.filled_until_ns, self.failed_until_ns))
 
     def find(self, signature: str) -> tuple[Trade, Attempt] | None:
         """A transaction of a trade that is not over, with its trade."""
@@ -153,14 +154,15 @@ class PortfolioState:
 
     def _remember(self, attempt: Attempt) -> None:
         if attempt.is_filled or attempt.cost:
-            self.booked_until_ns[attempt.signature] = self.now_ns + REMEMBERED_NS
+            known = self.filled_until_ns if attempt.is_filled else self.failed_until_ns
+            known[attempt.signature] = self.now_ns + REMEMBERED_NS
             self.account_changed = True
 
     # -- time -------------------------------------------------------------------------------------------------------
 
     def warm(self) -> None:
         """Forget what is over by now."""
-        for until_ns in (self.cool_until_ns, self.booked_until_ns):
+        for until_ns in (self.cool_until_ns, self.filled_until_ns, self.failed_until_ns):
             for key in [key for key, end_ns in until_ns.items() if end_ns <= self.now_ns]:
                 del until_ns[key]
                 self.account_changed = True
@@ -170,7 +172,7 @@ class PortfolioState:
         by = self.now_ns - at_ns
         self.now_ns = at_ns
         self.panel.state.paused_until_ns = max(self.panel.state.paused_until_ns - by, 0)
-        for until_ns in (self.cool_until_ns, self.booked_until_ns):
+        for until_ns in (self.cool_until_ns, self.filled_until_ns, self.failed_until_ns):
             for key in until_ns:
                 until_ns[key] -= by
         for trade in self.trades.values():
@@ -191,7 +193,8 @@ class PortfolioState:
             "account": msgspec.to_builtins(self.account),
             "breakers": msgspec.to_builtins(self.panel.state),
             "cool_until_ns": dict(self.cool_until_ns),
-            "booked_until_ns": dict(self.booked_until_ns),
+            "filled_until_ns": dict(self.filled_until_ns),
+            "failed_until_ns": dict(self.failed_until_ns),
             "now_ns": self.now_ns,
         }
 
@@ -200,7 +203,8 @@ class PortfolioState:
         self.account = msgspec.convert(saved.get("account", {}), Account)
         self.panel = BreakerPanel(self.settings.breakers, msgspec.convert(saved.get("breakers", {}), BreakerState))
         self.cool_until_ns = dict(saved.get("cool_until_ns", {}))
-        self.booked_until_ns = dict(saved.get("booked_until_ns", {}))
+        self.filled_until_ns = dict(saved.get("filled_until_ns", {}))
+        self.failed_until_ns = dict(saved.get("failed_until_ns", {}))
         self.now_ns = saved.get("now_ns", 0)
         self.trades, self.by_asset, self.by_signature = {}, {}, {}
         self._totals = Totals()

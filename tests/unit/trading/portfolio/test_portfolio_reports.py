@@ -262,11 +262,11 @@ def test_fills_are_remembered_for_a_while_and_then_forgotten() -> None:
     desk.hold()
     desk.warn("A")
     desk.land()
-    assert set(desk.state.booked_until_ns) == {"sig1", "sig2"}
+    assert set(desk.state.filled_until_ns) == {"sig1", "sig2"}
     desk.wait(899.9)
-    assert len(desk.state.booked_until_ns) == 2
+    assert len(desk.state.filled_until_ns) == 2
     desk.wait(0.1)
-    assert desk.state.booked_until_ns == {}
+    assert desk.state.filled_until_ns == {}
     desk.tell(Landed, signature="sig1", slot=1)
     assert desk.notices("unexplained_landing") == [{"signature": "sig1"}]
 
@@ -325,6 +325,14 @@ def test_a_failure_that_no_row_tells_of_is_paid_by_its_trade_once_and_leads_to_n
     # Its trade is over, and it is known all the same.
     assert desk.tell(Failed, **FAILURE) == []
     assert desk.saved() == before
+
+
+def test_a_failure_that_is_remembered_does_not_hide_a_fill_of_the_same_transaction() -> None:
+    """A fork may take back what failed, and let it land."""
+    desk = Desk()
+    desk.tell(Failed, **FAILURE)
+    desk.tell(Filled, signature="found", asset="A", side="sell", quantity=5, cash=5, traded=5, remaining=0)
+    assert [each["signature"] for each in desk.notices("unexplained_fill")] == ["found"]
 
 
 def test_a_failure_that_no_trade_is_left_for_is_a_stray_cost_once() -> None:

@@ -216,8 +216,7 @@ def _vector(message: Scorable, count: int) -> NDArray[np.float32] | None:
     """The features as a model takes them; None if there are not so many, or one is no float32."""
     if len(message.features) != count:
         return None
-    with np.errstate(over="ignore"):
-        vector = np.array(message.features, np.float32)  # a missing one, which is None, becomes NaN
+    vector = message.vector
     return None if np.isinf(vector).any() else vector
 
 

@@ -182,14 +182,15 @@ class Trader:
             for attempt in trade.attempts:
                 if attempt.state is not AttemptState.LANDED:
                     continue
+                reason = "no node has it"
                 try:
                     fill = await self.venue.fill(attempt.signature, trade.asset, attempt.side)
                 except AwayError as unread:
-                    fill, away = None, unread
+                    fill, away, reason = None, unread, str(unread)
                 if isinstance(fill, Filled):
                     self.tell(fill)
                 elif self.clock.now_ns() - attempt.landed_ns > to_ns(self.pace.unread_s):
-                    self._unread(trade, attempt, "no node has it" if away is None else str(away))
+                    self._unread(trade, attempt, reason)
         if away is not None:
             raise away
 

@@ -87,8 +87,9 @@ class Scorable(Message, frozen=True, gc=False, kw_only=True, rename="camel"):
 
     @property
     def vector(self) -> NDArray[np.float32]:
-        """The features as a model takes them, NaN where missing."""
-        return np.array([math.nan if value is None else value for value in self.features], np.float32)
+        """The features as a model takes them, NaN where missing and infinite where one is no float32."""
+        with np.errstate(over="ignore"):
+            return np.array(self.features, np.float32)
 
 
 class SignalMessage(Scorable, frozen=True, gc=False, kw_only=True, rename="camel"):
