@@ -7,17 +7,14 @@
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 import json
 import os
 import random
-import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from types import ModuleType
 from typing import Any, Self
 
 import numpy as np
@@ -25,6 +22,8 @@ from numpy.typing import NDArray
 from solders.keypair import Keypair
 from typer.testing import CliRunner
 
+import collect_command
+import pump_models
 from alphaloop.artifact.scorer import Scorer
 from alphaloop.bus.address import open_bus
 from alphaloop.cli.app import app
@@ -52,18 +51,6 @@ CALM = 2.0
 """Code of a market regime that changes no threshold."""
 
 
-def beside(name: str) -> ModuleType:
-    """Import a module of this folder, which is no package."""
-    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-collect_command, pump_models = beside("collect_command"), beside("pump_models")
 ALPHALOOP: Path = collect_command.ALPHALOOP
 
 

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 import json
-import sys
 from itertools import islice
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
 
+import collect_case as case
+import live_command as live
 from alphaloop.bus.address import open_bus
 from alphaloop.markets.pumpfun.events import Trade
 from alphaloop.markets.pumpfun.live.schema import SCHEMA
@@ -22,18 +21,6 @@ from alphaloop.markets.pumpfun.signals.messages import GenesisMessage, SignalMes
 from alphaloop.markets.pumpfun.simulator.chain import events as simulated
 from alphaloop.markets.pumpfun.simulator.settings import SimulationSettings
 
-
-def beside(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, Path(__file__).resolve().parents[1] / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-case, live = beside("collect_case"), beside("live_command")
 makers, chain_node = live.pump_models, case.chain_node
 PIECE = 25
 

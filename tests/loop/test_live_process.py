@@ -3,36 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 import json
 import shutil
 import signal
-import sys
 import time
 from collections.abc import Coroutine
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import httpx
 import pytest
 
+import live_command as live
 from alphaloop.markets.pumpfun.live.schema import SCHEMA
 from alphaloop.markets.pumpfun.schema import SCHEMA as COLLECTED
 from alphaloop.stores.records import open_records
 
-
-def beside(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, Path(__file__).resolve().parents[1] / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-live = beside("live_command")
 SOL = live.SOL
 PATIENCE_S = 180
 WRONG = {"ALPHALOOP_LIVE_TOKEN": "a token that is not the trader's"}

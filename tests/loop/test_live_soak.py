@@ -6,31 +6,19 @@
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 import os
-import sys
 from collections import Counter
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
 
+import live_command as live
+import live_soak as soak
+import servers
+
 SECONDS = float(os.environ.get("ALPHALOOP_SOAK_S", "180"))
 SEED = int(os.environ.get("ALPHALOOP_SOAK_SEED", "1"))
-
-
-def beside(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, Path(__file__).resolve().parents[1] / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-live, soak, servers = beside("live_command"), beside("live_soak"), beside("servers")
 
 
 def settings_of(market: Any) -> dict[str, Any]:

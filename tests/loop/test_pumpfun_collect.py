@@ -4,37 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import importlib.util
 import json
 import os
 import random
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
 
+import collect_case as case
 from alphaloop.core.errors import StoreAwayError
 from alphaloop.markets.pumpfun.events import Tracking, Trade
 from alphaloop.markets.pumpfun.recording.replay import read_events
 from alphaloop.markets.pumpfun.services.assembly import open_database
 from alphaloop.markets.pumpfun.signals.messages import decode as decode_message
 
-
-def beside(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, Path(__file__).resolve().parents[1] / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-case = beside("collect_case")
 chain_node = case.chain_node
 
 

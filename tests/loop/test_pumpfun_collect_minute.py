@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 import json
 import subprocess
 import sys
@@ -13,12 +12,13 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import cache
 from itertools import groupby, islice
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import httpx
 import pytest
 
+import collect_case as case
+import collect_command as command
 from alphaloop.markets.pumpfun.events import Trade
 from alphaloop.markets.pumpfun.recording.replay import read_events
 from alphaloop.markets.pumpfun.services.assembly import open_database
@@ -30,17 +30,6 @@ from alphaloop.markets.pumpfun.wire.records import Record
 pytestmark = pytest.mark.slow
 
 
-def beside(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, Path(__file__).resolve().parents[1] / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-case, command = beside("collect_case"), beside("collect_command")
 chain_node = case.chain_node
 AWAY_S = 62.0
 MOST_ROWS, IN_MEMORY = 400, 300

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import importlib.util
-import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
 
+import collect_case as case
+import collect_command as command
+import pump_case as pump
 from alphaloop.markets.pumpfun.curve.fees import charge
 from alphaloop.markets.pumpfun.curve.quotes import buy_exact_in
 from alphaloop.markets.pumpfun.curve.reserves import Reserves
@@ -22,18 +22,6 @@ from alphaloop.markets.pumpfun.recording.replay import read_events
 from alphaloop.markets.pumpfun.services.assembly import open_database
 from alphaloop.markets.pumpfun.wire.encode import encode
 
-
-def beside(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, Path(__file__).resolve().parents[1] / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-case, command, pump = beside("collect_case"), beside("collect_command"), beside("pump_case")
 chain_node = case.chain_node
 SOL = 10**9
 MINT, OTHER, POOL, CREATOR, TRACKED, WHALE, CROWD, ACCOUNT = chain_node.keys(8, first=900)

@@ -3,29 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 import json
-import sys
 import time
 from dataclasses import replace
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
+import collect_case as case
+import collect_command as command
+import proxies
 from alphaloop.markets.pumpfun.services.assembly import open_database
 
-
-def beside(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, Path(__file__).resolve().parents[1] / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-case, command, proxies = beside("collect_case"), beside("collect_command"), beside("proxies")
 chain_node = case.chain_node
 KEYS = {"tunnel": "key-of-the-tunnel", "socks": "key-of-the-socks", "direct": "key-of-nobody"}
 

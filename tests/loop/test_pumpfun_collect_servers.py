@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 import sqlite3
-import sys
 from contextlib import closing
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
 
+import collect_case as case
 from alphaloop.bus.address import open_bus
 from alphaloop.markets.pumpfun.events import Trade
 from alphaloop.markets.pumpfun.recording.replay import read_events
@@ -22,17 +20,6 @@ from alphaloop.markets.pumpfun.signals.messages import decode as decode_message
 pytestmark = pytest.mark.slow
 
 
-def beside(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, Path(__file__).resolve().parents[1] / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-case = beside("collect_case")
 chain_node = case.chain_node
 
 

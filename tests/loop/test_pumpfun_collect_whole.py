@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 import shutil
-import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
 
+import collect_case as case
+import collect_command as command
+import pump_models as makers
 from alphaloop.bus.address import open_bus
 from alphaloop.markets.pumpfun.events import Trade
 from alphaloop.markets.pumpfun.models_at_hand import ModelsAtHand
@@ -27,18 +27,6 @@ from alphaloop.markets.pumpfun.signals.vector import from_bytes
 from alphaloop.markets.pumpfun.simulator.chain import events as simulated
 from alphaloop.markets.pumpfun.simulator.settings import SimulationSettings
 
-
-def beside(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, Path(__file__).resolve().parents[1] / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-case, command, makers = beside("collect_case"), beside("collect_command"), beside("pump_models")
 chain_node = case.chain_node
 NAMES = ("reach_2x_1h", "is_dead_soon")
 

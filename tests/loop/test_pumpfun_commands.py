@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 import json
-import sys
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
+import collect_case as case
 from alphaloop.cli.app import app
 from alphaloop.core.errors import AwayError, InputError
 from alphaloop.markets.pumpfun.commands import ask_to_track
@@ -20,18 +18,6 @@ from alphaloop.markets.pumpfun.events import Tracking, Trade
 from alphaloop.markets.pumpfun.recording.replay import read_events
 from alphaloop.markets.pumpfun.services.assembly import open_database
 
-
-def beside(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, Path(__file__).resolve().parents[1] / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-case = beside("collect_case")
 chain_node = case.chain_node
 
 

@@ -3,30 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import importlib.util
-import sys
 from contextlib import contextmanager
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
+import collect_case as case
 from alphaloop.bus import MemoryBus
 from alphaloop.core.errors import StoreAwayError
 from alphaloop.markets.pumpfun.emissions import HEARTBEAT_CHANNEL, SIGNALS_CHANNEL
 from alphaloop.markets.pumpfun.signals.messages import Heartbeat, decode
 
-
-def beside(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, Path(__file__).resolve().parents[1] / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-case = beside("collect_case")
 chain_node = case.chain_node
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import signal
@@ -11,11 +10,11 @@ import sys
 import time
 from itertools import islice
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import httpx
 
+import pump_models
 from alphaloop.markets.pumpfun.events import Trade
 from alphaloop.markets.pumpfun.recording.wal import Wal
 from alphaloop.markets.pumpfun.services.assembly import open_database
@@ -26,19 +25,6 @@ from alphaloop.markets.pumpfun.simulator.settings import SimulationSettings
 from alphaloop.markets.pumpfun.wire.decode import decode
 
 ALPHALOOP = Path(sys.executable).parent / "alphaloop"
-
-
-def beside(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, Path(__file__).resolve().parents[1] / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-pump_models = beside("pump_models")
 
 
 def run(*arguments: object) -> subprocess.CompletedProcess[str]:

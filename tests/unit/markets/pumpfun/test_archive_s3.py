@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import random
 import signal
@@ -12,12 +11,12 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pyarrow.fs as pfs
 import pytest
 
+import object_store as made
 from alphaloop.core.clock import NS_PER_DAY, SteppedClock
 from alphaloop.core.errors import AwayError, DataError, InputError
 from alphaloop.markets.pumpfun.archive import Archive, ArchiveSettings
@@ -29,19 +28,8 @@ NOW_NS = TODAY * NS_PER_DAY + 5
 DAY = TODAY - 61
 
 
-def beside(name: str) -> ModuleType:
-    tests = next(parent for parent in Path(__file__).resolve().parents if parent.name == "tests")
-    spec = importlib.util.spec_from_file_location(name, tests / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.fixture(scope="module")
 def store() -> Iterator[Any]:
-    made = beside("object_store")
     server = made.ObjectStore()
     server.start()
     with pytest.MonkeyPatch.context() as patch:

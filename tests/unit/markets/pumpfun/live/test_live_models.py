@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import shutil
 import threading
@@ -12,6 +11,7 @@ from types import ModuleType
 import numpy as np
 import pytest
 
+import pump_models as made
 from alphaloop.core.clock import SteppedClock
 from alphaloop.markets.pumpfun.inference import MlInference
 from alphaloop.markets.pumpfun.live.models import InlineModels
@@ -24,18 +24,9 @@ NAMES = {SIGNAL: ("reach_2x_1h", "reach_3x_30m"), GENESIS: ("genesis_2x_1h", "ge
 SOURCES = {SIGNAL: "signal", GENESIS: "genesis_signal"}
 
 
-def beside(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, Path(__file__).resolve().parents[4] / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.fixture(scope="module")
 def pump_models() -> ModuleType:
-    return beside("pump_models")
+    return made
 
 
 def rows(features, count: int = 300, seed: int = 0) -> np.ndarray:
