@@ -22,6 +22,7 @@ from websockets.exceptions import ConnectionClosed
 
 from alphaloop.markets.pumpfun.wire.keys import encode_base58
 from alphaloop.markets.pumpfun.wire.layouts import AMM_PROGRAM, PUMP_PROGRAM, SELF_CALL
+from local_server import LocalServer, Reader, Writer
 
 LOG_BYTES = 10_000
 
@@ -151,9 +152,8 @@ class ChainNode:
         self._held: list[Tx] = []
         self._random = random.Random(7)
         self._ws: Server | None = None
-        self._http: asyncio.Server | None = None
+        self._http = LocalServer(self._answer_http)
         self._sending: asyncio.Queue[Tx] = asyncio.Queue()
-        self._tasks: set[asyncio.Task[Any]] = set()
 
     @property
     def ws_url(self) -> str:
@@ -166,19 +166,14 @@ class ChainNode:
     async def __aenter__(self) -> ChainNode:
         self._ws = await serve(self._serve, "127.0.0.1", self.ws_port, max_size=None)
         self.ws_port = next(iter(self._ws.sockets)).getsockname()[1]
-        self._http = await asyncio.start_server(self._answer_http, "127.0.0.1", self.http_port)
-        self.http_port = self._http.sockets[0].getsockname()[1]
+        self.http_port = await self._http.start(self.http_port)
         return self
 
     async def __aexit__(self, *_error: object) -> None:
         self.drop()
         assert self._ws is not None
-        assert self._http is not None
         self._ws.close()
-        self._http.close()
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._http.stop()
         await self._ws.wait_closed()
 
     async def add(self, *transactions: Tx, announce: bool = True) -> None:
@@ -259,30 +254,21 @@ class ChainNode:
         finally:
             self._subscribers.pop(connection, None)
 
-    async def _answer_http(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
-        try:
-            while True:
-                head = await reader.readuntil(b"\r\n\r\n")
-                fields = dict(line.split(": ", 1) for line in head.decode().lower().split("\r\n")[1:] if ": " in line)
-                body = json.loads(await reader.readexactly(int(fields["content-length"])))
-                self.paths.append(head.decode().split(" ")[1])
-                self.arrivals.append(("http", self.paths[-1], writer.get_extra_info("peername")[1]))
-                status, extra, answer = await self._status(body)
-                content = json.dumps(answer).encode()
-                writer.write(
-                    f"HTTP/1.1 {status} X\r\ncontent-type: application/json\r\n{extra}"
-                    f"content-length: {len(content)}\r\n\r\n".encode()
-                    + content
-                )
-                await writer.drain()
-        except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
-            pass
-        finally:
-            self._tasks.discard(task)
-            writer.close()
+    async def _answer_http(self, reader: Reader, writer: Writer) -> None:
+        while True:
+            head = await reader.readuntil(b"\r\n\r\n")
+            fields = dict(line.split(": ", 1) for line in head.decode().lower().split("\r\n")[1:] if ": " in line)
+            body = json.loads(await reader.readexactly(int(fields["content-length"])))
+            self.paths.append(head.decode().split(" ")[1])
+            self.arrivals.append(("http", self.paths[-1], writer.get_extra_info("peername")[1]))
+            status, extra, answer = await self._status(body)
+            content = json.dumps(answer).encode()
+            writer.write(
+                f"HTTP/1.1 {status} X\r\ncontent-type: application/json\r\n{extra}"
+                f"content-length: {len(content)}\r\n\r\n".encode()
+                + content
+            )
+            await writer.drain()
 
     async def _status(self, body: dict[str, Any]) -> tuple[int, str, dict[str, Any]]:
         self.requests.append((time.monotonic(), body["method"]))

@@ -8,6 +8,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from local_server import LocalServer, Reader, Writer
+
 
 class Request(NamedTuple):
     """What was asked: method, path with query, headers in lower case, decoded body."""
@@ -60,37 +62,24 @@ class HttpServer:
 
     def __init__(self, answer: Answerer, judge: Judge) -> None:
         self._answer, self._judge = answer, judge
-        self._server: asyncio.Server | None = None
-        self._tasks: set[asyncio.Task[Any]] = set()
-        self.port = 0
+        self._server = LocalServer(self._serve)
         self.requests: list[Request] = []
 
+    @property
+    def port(self) -> int:
+        return self._server.port
+
     async def start(self, port: int = 0) -> None:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", port)
-        self.port = self._server.sockets[0].getsockname()[1]
+        await self._server.start(port)
 
     async def stop(self) -> None:
-        if self._server is not None:
-            self._server.close()
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        self._server = None
+        await self._server.stop()
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
-        try:
-            while await self._one(await _read(reader), writer):
-                pass
-        except (asyncio.IncompleteReadError, ConnectionError, asyncio.CancelledError):
+    async def _serve(self, reader: Reader, writer: Writer) -> None:
+        while await self._one(await _read(reader), writer):
             pass
-        finally:
-            self._tasks.discard(task)
-            writer.close()
 
-    async def _one(self, request: Request, writer: asyncio.StreamWriter) -> bool:
+    async def _one(self, request: Request, writer: Writer) -> bool:
         self.requests.append(request)
         fault = self._judge(request)
         if fault is None:
@@ -110,7 +99,7 @@ class HttpServer:
         return True
 
 
-async def _read(reader: asyncio.StreamReader) -> Request:
+async def _read(reader: Reader) -> Request:
     head = (await reader.readuntil(b"\r\n\r\n")).decode()
     first, *lines = head.split("\r\n")
     method, path, _ = first.split(" ", 2)
@@ -119,7 +108,7 @@ async def _read(reader: asyncio.StreamReader) -> Request:
     return Request(method, path, headers, json.loads(body) if body else None)
 
 
-def _write(writer: asyncio.StreamWriter, response: Response) -> None:
+def _write(writer: Writer, response: Response) -> None:
     content = response.content if isinstance(response.content, bytes) else json.dumps(response.content).encode()
     headers = {"content-type": "application/json", **response.headers, "content-length": str(len(content))}
     lines = [f"HTTP/1.1 {response.status} X", *(f"{name}: {value}" for name, value in headers.items()), "", ""]

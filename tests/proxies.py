@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from urllib.parse import quote, urlsplit
 
-Reader, Writer = asyncio.StreamReader, asyncio.StreamWriter
+from local_server import LocalServer, Reader, Writer
+
 HOST = "chain.invalid"
 
 
@@ -42,8 +43,7 @@ class Proxy:
     refused: int = 0
 
     def __post_init__(self) -> None:
-        self._server: asyncio.Server | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._server = LocalServer(self.serve)
 
     @property
     def url(self) -> str:
@@ -57,51 +57,38 @@ class Proxy:
         return [*words, base64.b64encode(pair)]
 
     async def __aenter__(self) -> Proxy:
-        self._server = await asyncio.start_server(self._begin, "127.0.0.1", self.port)
-        self.port = self._server.sockets[0].getsockname()[1]
+        self.port = await self._server.start(self.port)
         return self
 
     async def __aexit__(self, *_error: object) -> None:
-        assert self._server is not None
-        self._server.close()
-        self.cut()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._server.stop()
 
     def cut(self) -> None:
         """End every connection."""
-        for task in self._tasks:
-            task.cancel()
+        self._server.cut()
 
     async def serve(self, reader: Reader, writer: Writer) -> None:
         raise NotImplementedError
 
-    async def connect(self, host: str, port: int) -> tuple[Reader, Writer]:
+    @asynccontextmanager
+    async def connected(self, host: str, port: int) -> AsyncIterator[tuple[Reader, Writer]]:
         reader, writer = await asyncio.open_connection("127.0.0.1" if host == HOST else host, port)
         self.ports.add(writer.get_extra_info("sockname")[1])
-        return reader, writer
-
-    async def tunnel(self, reader: Reader, writer: Writer, far: tuple[Reader, Writer]) -> None:
         try:
-            done, waiting = await asyncio.wait(
-                {asyncio.create_task(_pump(reader, far[1])), asyncio.create_task(_pump(far[0], writer))},
-                return_when=asyncio.FIRST_COMPLETED,
-            )
-            for task in waiting:
-                task.cancel()
-            await asyncio.gather(*done, *waiting, return_exceptions=True)
+            yield reader, writer
         finally:
-            far[1].transport.abort()
-
-    async def _begin(self, reader: Reader, writer: Writer) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
-        try:
-            with suppress(OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
-                await self.serve(reader, writer)
-        finally:
-            self._tasks.discard(task)
             writer.transport.abort()
+
+
+async def _tunnel(near: tuple[Reader, Writer], far: tuple[Reader, Writer]) -> None:
+    """Until either end is at its end."""
+    done, waiting = await asyncio.wait(
+        {asyncio.create_task(_pump(near[0], far[1])), asyncio.create_task(_pump(far[0], near[1]))},
+        return_when=asyncio.FIRST_COMPLETED,
+    )
+    for task in waiting:
+        task.cancel()
+    await asyncio.gather(*done, *waiting, return_exceptions=True)
 
 
 async def _pump(reader: Reader, writer: Writer) -> None:
@@ -130,9 +117,9 @@ class HttpProxy(Proxy):
             self.asked.append(f"{method} {target}")
             if method == "CONNECT":
                 host, _, port = target.rpartition(":")
-                far = await self.connect(host, int(port))
-                writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
-                await self.tunnel(reader, writer, far)
+                async with self.connected(host, int(port)) as far:
+                    writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
+                    await _tunnel((reader, writer), far)
                 return
             await self._forward(reader, writer, method, target, fields)
 
@@ -140,14 +127,13 @@ class HttpProxy(Proxy):
         parts = urlsplit(target)
         kept = [f"{name}: {value}" for name, value in fields.items() if not name.lower().startswith("proxy-")]
         body = await reader.readexactly(int({n.lower(): v for n, v in fields.items()}.get("content-length", 0)))
-        far = await self.connect(parts.hostname or "", parts.port or 80)
         head = [f"{method} {parts.path} HTTP/1.1", *kept]
-        far[1].write("\r\n".join([*head, "", ""]).encode() + body)
-        answer = await far[0].readuntil(b"\r\n\r\n")
-        length = next(line for line in answer.lower().split(b"\r\n") if line.startswith(b"content-length: "))
-        writer.write(answer + await far[0].readexactly(int(length.split()[1])))
-        await writer.drain()
-        far[1].transport.abort()
+        async with self.connected(parts.hostname or "", parts.port or 80) as (answers, questions):
+            questions.write("\r\n".join([*head, "", ""]).encode() + body)
+            answer = await answers.readuntil(b"\r\n\r\n")
+            length = next(line for line in answer.lower().split(b"\r\n") if line.startswith(b"content-length: "))
+            writer.write(answer + await answers.readexactly(int(length.split()[1])))
+            await writer.drain()
 
 
 class SocksProxy(Proxy):
@@ -172,9 +158,9 @@ class SocksProxy(Proxy):
         writer.write(b"\x01\x00")
         host, port = await _destination(take)
         self.asked.append(f"{host}:{port}")
-        far = await self.connect(host, port)
-        writer.write(b"\x05\x00\x00\x01" + bytes(6))
-        await self.tunnel(reader, writer, far)
+        async with self.connected(host, port) as far:
+            writer.write(b"\x05\x00\x00\x01" + bytes(6))
+            await _tunnel((reader, writer), far)
 
 
 async def _destination(take: Callable[[int], Awaitable[bytes]]) -> tuple[str, int]:
