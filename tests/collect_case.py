@@ -128,7 +128,13 @@ class Run:
 
     def __init__(self, process: CollectProcess, records: Records, bus: MemoryBus) -> None:
         self.process, self.records, self.bus = process, records, bus
-        self.stop = False
+        self._stop = False
+        self._task = asyncio.create_task(process.run(Limits(), lambda: self._stop))
+
+    async def stop(self) -> None:
+        """Have it stop, and wait until it has."""
+        self._stop = True
+        await self._task
 
     async def recorded(self, count: int, timeout_s: float = 30.0) -> None:
         async with asyncio.timeout(timeout_s):
@@ -160,12 +166,10 @@ async def collecting(
             used = wrap(records)
             process = CollectProcess(settings, folder, limited, used, opened, PumpMarket(settings.market), (), clock)
             found = Run(process, used, opened)
-            task = asyncio.create_task(process.run(Limits(), lambda: found.stop))
             try:
                 yield found
             finally:
-                found.stop = True
-                await task
+                await found.stop()
 
 
 def run(test: Callable[[], Coroutine[Any, Any, None]], timeout_s: float = 120.0) -> None:

@@ -42,6 +42,9 @@ def test_live_equals_replay(tmp_path: Path, chain: list[Any], busiest: list[str]
             await out.live()
             heard = []
 
+            def told() -> list[str]:
+                return [one.signal_id for one in heard if hasattr(one, "signal_id") and hasattr(one, "wallet")]
+
             async def listen() -> None:
                 async with out.bus.subscribe("trade:signals", capacity=10**6) as messages:
                     async for message in messages:
@@ -52,11 +55,11 @@ def test_live_equals_replay(tmp_path: Path, chain: list[Any], busiest: list[str]
                 await node.add(*chain[first : first + 40])
                 await asyncio.sleep(0.03)
             await out.recorded(len(case.succeeded(chain[:1_600])))
-            out.stop = True
-            await asyncio.sleep(0.5)
+            await out.stop()
+            stored = [row["signal_id"] for row in out.records.select("signals", order_by=["known_ns"])]
+            await case.until(lambda: len(told()) >= len(stored), lambda: f"{len(told())} of {len(stored)} signals")
             listening.cancel()
-            told = [one.signal_id for one in heard if hasattr(one, "signal_id") and hasattr(one, "wallet")]
-            assert told == [row["signal_id"] for row in out.records.select("signals", order_by=["known_ns"])]
+            assert told() == stored
 
     case.run(test)
     assert case.recording(tmp_path) == case.succeeded(chain[:1_600])

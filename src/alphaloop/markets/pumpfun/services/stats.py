@@ -107,7 +107,8 @@ class PipelineStats:
             await self._delivery.put(batch)
 
     async def report_cycle(self) -> None:
-        """One cycle of the report."""
+        """One cycle of the report; it forgets the highest backlog, which is looked at before."""
+        await self.write(self.watch())
         await self.write(self.report())
 
     async def watch_for_ever(self, every_s: float) -> None:
