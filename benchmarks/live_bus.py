@@ -128,8 +128,12 @@ async def by_callback(ready: Callable[[], None], count: int, port: int, password
     from alphaloop.bus import open_bus
 
     arrivals, last = Arrivals(count), asyncio.Event()
+
+    def note(delivery: Any) -> bool:
+        return arrivals.note(delivery.body)
+
     async with open_bus(f"redis://:{password}@127.0.0.1:{port}/0") as bus, bus.subscribe(CHANNEL) as listening:
-        listening.on_delivery(lambda delivery: last.set() if arrivals.note(delivery.body) else None)
+        listening.on_delivery(lambda found: last.set() if max(map(note, found)) else None)
         ready()
         await last.wait()
     return arrivals

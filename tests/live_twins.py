@@ -32,6 +32,9 @@ from live_chain import Chain
 from live_node import Node, Wire
 from live_orders import MemoryEngine
 
+READ_S = 0.0004
+"""From the arrival of a message to its reading; what arrives meanwhile is read with it."""
+
 
 class Killed(BaseException):
     """The process is no more."""
@@ -148,14 +151,23 @@ class TwinSubscription:
     lost: int = 0
     interruptions: int = 0
     _queue: asyncio.Queue[BaseException] = field(default_factory=asyncio.Queue)
-    _call: Callable[[Delivery], None] = lambda delivery: None
+    _call: Callable[[Sequence[Delivery]], None] = lambda deliveries: None
+    _arrived: list[Delivery] = field(default_factory=list)
 
-    def on_delivery(self, call: Callable[[Delivery], None]) -> None:
+    def on_delivery(self, call: Callable[[Sequence[Delivery]], None]) -> None:
         self._call = call
 
     def put(self, delivery: Delivery) -> None:
+        """Arrive; what arrives before it is read is read at once."""
+        self._arrived.append(delivery)
+        if len(self._arrived) == 1:
+            asyncio.get_running_loop().call_later(READ_S, self._read)
+
+    def _read(self) -> None:
+        deliveries = self._arrived
+        self._arrived = []
         try:
-            self._call(delivery)
+            self._call(deliveries)
         except (Exception, Killed) as error:
             self._queue.put_nowait(error)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 import pytest
 
@@ -166,7 +166,7 @@ def test_a_callback_has_each_message_at_once_and_in_order(tell) -> None:
                 await one.publish(name, str(number).encode())
             await take(witness, 3)
             await until_waiting(two, one, name)
-            listening.on_delivery(lambda delivery: heard.append(delivery.body))
+            listening.on_delivery(lambda deliveries: heard.extend(each.body for each in deliveries))
             assert heard == [b"0", b"1", b"2"], "what waits unread goes first, at once"
             reader = asyncio.create_task(anext(listening, None))
             for number in range(3, 200):
@@ -186,11 +186,12 @@ def test_a_callback_may_join_and_leave(tell) -> None:
     async def story(one: Bus, two: Bus, name: str) -> None:
         heard: list[str] = []
 
-        def follow(delivery: Delivery) -> None:
-            heard.append(delivery.channel.removeprefix(name))
-            if delivery.body:
-                listening.join(name + delivery.body.decode())
-                listening.leave(delivery.channel)
+        def follow(deliveries: Sequence[Delivery]) -> None:
+            for delivery in deliveries:
+                heard.append(delivery.channel.removeprefix(name))
+                if delivery.body:
+                    listening.join(name + delivery.body.decode())
+                    listening.leave(delivery.channel)
 
         async with two.subscribe(f"{name}a") as listening:
             listening.on_delivery(follow)
@@ -210,10 +211,11 @@ def test_a_callback_that_fails_ends_its_subscription_and_harms_nobody(tell) -> N
     async def story(one: Bus, two: Bus, name: str) -> None:
         heard: list[bytes] = []
 
-        def fail(delivery: Delivery) -> None:
-            heard.append(delivery.body)
-            if delivery.body == b"2":
-                raise ValueError("no twos")
+        def fail(deliveries: Sequence[Delivery]) -> None:
+            for delivery in deliveries:
+                heard.append(delivery.body)
+                if delivery.body == b"2":
+                    raise ValueError("no twos")
 
         async with two.subscribe(name) as listening, two.subscribe(name) as other:
             listening.on_delivery(fail)

@@ -7,7 +7,7 @@ A bus carries *messages* on named channels and keeps *values* and *sets* under k
   subscription counts the interruption. Whoever must not miss anything reads the store.
 - **A slow reader loses the oldest.** A subscription holds `Subscription.capacity` messages that were not read; beyond
   that the oldest are dropped and counted in `Subscription.lost`. One with a callback (`Subscription.on_delivery`) holds
-  none: each message is dealt with as it arrives, inside the reading of the connection and without a task switch.
+  none: messages are dealt with as they arrive, inside the reading of the connection and without a task switch.
 - **What is listened to may change.** A subscription joins and leaves channels while it is open. What it wants to listen
   to outlives the server: it joins all of it again, also what was wanted while the server was away.
 - **Lasting values and sets come back.** What was set without a time to live, and the members of sets, are written again
@@ -76,12 +76,12 @@ class Subscription(Protocol):
         """
         ...
 
-    def on_delivery(self, call: Callable[[Delivery], None]) -> None:
-        """From now on give each message to `call` as soon as it arrives; those that wait unread go first, at once.
+    def on_delivery(self, call: Callable[[Sequence[Delivery]], None]) -> None:
+        """From now on give messages to `call` as soon as they arrive; those that wait unread go first, at once.
 
-        `call` is given the messages in their order, one at a time, in the turn of the event loop that read them, so it
-        must not wait and should be quick: nothing else is read meanwhile. The iterator then gives nothing and ends when
-        the subscription does. An error of `call` ends the subscription and comes out of the iterator.
+        `call` is given what was read at once, in its order and never nothing, in the turn of the event loop that read
+        it, so it must not wait and should be quick: nothing else is read meanwhile. The iterator then gives nothing and
+        ends when the subscription does. An error of `call` ends the subscription and comes out of the iterator.
         """
         ...
 

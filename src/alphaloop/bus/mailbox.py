@@ -42,7 +42,7 @@ class Mailbox:
         self._capacity = capacity
         self._waiting: deque[Delivery] = deque()
         self._arrived = asyncio.Event()
-        self._call: Callable[[Delivery], None] | None = None
+        self._call: Callable[[Sequence[Delivery]], None] | None = None
         self._error: Exception | None = None
         self._ended = False
         self._lost = 0
@@ -77,26 +77,26 @@ class Mailbox:
             del self.channels[channel]
         return self._listen_no_more_to(left)
 
-    def on_delivery(self, call: Callable[[Delivery], None]) -> None:
-        """From now on give each message to `call` as soon as it arrives, those that wait first."""
+    def on_delivery(self, call: Callable[[Sequence[Delivery]], None]) -> None:
+        """From now on give messages to `call` as soon as they arrive, those that wait first."""
         self._call = call
-        while self._waiting and not self._ended:
-            self._hand_over(self._waiting.popleft())
+        waiting = list(self._waiting)
+        self._waiting.clear()
+        if waiting and not self._ended:
+            self._hand_over(waiting)
 
-    def put(self, delivery: Delivery) -> None:
-        """Take in a message; without a callback the oldest unread one makes room."""
+    def put(self, deliveries: Sequence[Delivery]) -> None:
+        """Take in messages that came at once; without a callback the oldest unread ones make room."""
         if self._ended:
             return
-        if self._call is not None and not self._waiting:
-            self._hand_over(delivery)
+        if self._call is not None:
+            self._hand_over(deliveries)
             return
-        if len(self._waiting) >= self._capacity:
-            self._waiting.popleft()
-            self._lost += 1
-            # The first loss and then each tenfold: a reader that stands still must not flood the log.
-            if str(self._lost).rstrip("0") == "1":
-                log.warning("slow_reader", bus=self._place, channels=some_of(self.channels), dropped=self._lost)
-        self._waiting.append(delivery)
+        for delivery in deliveries:
+            if len(self._waiting) >= self._capacity:
+                self._waiting.popleft()
+                self._dropped()
+            self._waiting.append(delivery)
         self._arrived.set()
 
     def interrupted(self) -> None:
@@ -121,15 +121,20 @@ class Mailbox:
             await self._arrived.wait()
         return self._waiting.popleft()
 
-    def _hand_over(self, delivery: Delivery) -> None:
+    def _hand_over(self, deliveries: Sequence[Delivery]) -> None:
         assert self._call is not None
         try:
-            self._call(delivery)
+            self._call(deliveries)
         except Exception as error:  # whoever publishes, or reads the connection, has no part in it
-            log.error("callback_failed", bus=self._place, channel=delivery.channel, reason=repr(error))
+            log.error("callback_failed", bus=self._place, channel=deliveries[0].channel, reason=repr(error))
             self._error = error
-            self._waiting.clear()
             self.end()
+
+    def _dropped(self) -> None:
+        self._lost += 1
+        # The first loss and then each tenfold: a reader that stands still must not flood the log.
+        if str(self._lost).rstrip("0") == "1":
+            log.warning("slow_reader", bus=self._place, channels=some_of(self.channels), dropped=self._lost)
 
     def _listen_to(self, channels: Sequence[str]) -> asyncio.Future[None]:
         raise NotImplementedError

@@ -75,9 +75,9 @@ class MemoryBus:
     async def publish(self, channel: str, body: bytes) -> None:
         """Send `body` to everybody who listens to `channel` now."""
         self._require_open()
-        delivery = Delivery(channel, bytes(body))
+        delivered = [Delivery(channel, bytes(body))]
         for mailbox in self._hub.listeners.get(channel, ()):
-            mailbox.put(delivery)
+            mailbox.put(delivered)
 
     @asynccontextmanager
     async def subscribe(self, *channels: str, capacity: int = DEFAULT_CAPACITY) -> AsyncIterator[MemorySubscription]:

@@ -2,7 +2,7 @@
 
 A bare reader of the socket parses what arrives and has it; every layer between costs a turn of the event loop. So the
 client library makes the connection (address, TLS, password, greeting), and this protocol takes its transport over and
-hands each message on inside the callback that read it.
+hands messages on inside the callback that read them.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Wire(asyncio.BufferedProtocol):
     Parameters
     ----------
     deliver : callable
-        Given each message as it arrives; must not raise.
+        Given the messages that were read at once; must not raise.
     refusal : callable
         Makes an error of the server's words.
 
@@ -47,7 +47,7 @@ class Wire(asyncio.BufferedProtocol):
         How often something arrived.
     """
 
-    def __init__(self, deliver: Callable[[Delivery], None], refusal: Callable[[str], Exception]) -> None:
+    def __init__(self, deliver: Callable[[Sequence[Delivery]], None], refusal: Callable[[str], Exception]) -> None:
         self.lost: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self.reads = 0
         self._deliver, self._refusal = deliver, refusal
@@ -62,7 +62,7 @@ class Wire(asyncio.BufferedProtocol):
 
     @classmethod
     def take_over(
-        cls, connection: Any, deliver: Callable[[Delivery], None], refusal: Callable[[str], Exception]
+        cls, connection: Any, deliver: Callable[[Sequence[Delivery]], None], refusal: Callable[[str], Exception]
     ) -> Self:
         """Take the transport of a connection of the client library on which nothing is awaited."""
         wire = cls(deliver, refusal)
@@ -97,16 +97,21 @@ class Wire(asyncio.BufferedProtocol):
         return self._view
 
     def buffer_updated(self, count: int) -> None:
-        """Parse what arrived, and hand on each message that is complete."""
+        """Parse what arrived, and hand on the messages that are complete."""
         self.reads += 1
-        reader = self._reader
+        reader, messages = self._reader, []
         reader.feed(self._buffer, 0, count)
         try:
             # Not enough data is False, which no message of a subscription is.
             while (reply := reader.gets(False)) is not False:
-                self._take(reply)
+                if type(reply) is list and len(reply) == 3 and reply[0] == b"message":
+                    messages.append(Delivery(self._name(reply[1]), reply[2]))
+                else:
+                    self._answered(reply)
         except hiredis.ProtocolError as error:
             self._hang_up(f"what arrives is not Redis: {error}")
+        if messages:
+            self._deliver(messages)
 
     def eof_received(self) -> None:
         """The server hangs up."""
@@ -131,15 +136,14 @@ class Wire(asyncio.BufferedProtocol):
             self._transport.write(hiredis.pack_command(words))
         return asked.done
 
-    def _take(self, reply: Any) -> None:
-        kind = reply[0] if type(reply) is list and len(reply) == 3 else None
-        if kind == b"message":
-            name = self._names.get(reply[1])
-            if name is None:
-                name = self._names[reply[1]] = reply[1].decode()
-            self._deliver(Delivery(name, reply[2]))
-            return
-        if kind == b"unsubscribe":
+    def _name(self, channel: bytes) -> str:
+        name = self._names.get(channel)
+        if name is None:
+            name = self._names[channel] = channel.decode()
+        return name
+
+    def _answered(self, reply: Any) -> None:
+        if type(reply) is list and reply[:1] == [b"unsubscribe"]:
             self._names.pop(reply[1], None)
         if not self._asked:
             return

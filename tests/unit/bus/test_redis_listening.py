@@ -190,7 +190,7 @@ def test_what_was_joined_is_joined_again_and_what_was_left_is_not(server) -> Non
             await listening.leave("b")
             server.start()
             heard: list[str] = []
-            listening.on_delivery(lambda delivery: heard.append(delivery.channel))
+            listening.on_delivery(lambda deliveries: heard.extend(each.channel for each in deliveries))
             async with RedisBus(server.url) as writer:
                 while heard.count("e") < 2:  # it may join in the middle of a round
                     for channel in "abcde":

@@ -1,4 +1,4 @@
-"""The models that strategies name, scoring one message at a time inside the process.
+"""The models that strategies name, scoring messages inside the process, one or several at a time.
 
 They are loaded, checked and bound away from the decisions, in a thread; a decision sees all models of one load or all
 of the next. The numbers are those of the scoring service to the bit: the same graph, the same runtime, the same row.
@@ -7,7 +7,7 @@ of the next. The numbers are those of the scoring service to the bit: the same g
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
@@ -48,8 +48,9 @@ class Bank:
 
     def __init__(self, models: Mapping[str, Model], features: int) -> None:
         self._row = row_buffer(features)
-        self._bound = [(name, RowScorer(model.scorer, self._row)) for name, model in models.items()]
-        self._ids = {name: model.scorer.id for name, model in models.items()}
+        self._scorers = {name: model.scorer for name, model in models.items()}
+        self._bound = [(name, RowScorer(scorer, self._row)) for name, scorer in self._scorers.items()]
+        self._ids = {name: scorer.id for name, scorer in self._scorers.items()}
         # The first call of a session is many times slower than any other.
         self.score(self._row[0].copy())
 
@@ -57,6 +58,11 @@ class Bank:
         """Score a row of shape (F,)."""
         self._row[0] = vector
         return Scores({name: float(bound()[0, HIT]) for name, bound in self._bound}, self._ids)
+
+    def score_all(self, rows: NDArray[np.float32]) -> list[Scores]:
+        """Score rows of shape (n, F)."""
+        columns = [scorer.score(rows)[:, HIT].tolist() for scorer in self._scorers.values()]
+        return [Scores(dict(zip(self._scorers, each, strict=True)), self._ids) for each in zip(*columns, strict=True)]
 
 
 class InlineModels:
@@ -90,6 +96,11 @@ class InlineModels:
         """
         bank = self._banks.get(source)
         return None if bank is None else bank.score(vector)
+
+    def score_all(self, source: str, rows: NDArray[np.float32]) -> Sequence[Scores | None]:
+        """Score the features of several messages of a type, shape (n, F), as `score` does, to the bit."""
+        bank = self._banks.get(source)
+        return [None] * len(rows) if bank is None else bank.score_all(rows)
 
     def reload(self) -> list[str]:
         """Take over what is new; gives the names of the models that changed.

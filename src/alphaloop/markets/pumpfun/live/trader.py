@@ -13,7 +13,7 @@ the bus, and time. Every road that is closed is tried again; none of them ends t
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -133,19 +133,20 @@ class Trader:
             finally:
                 self.watch.listen(None)
 
-    def hear(self, delivery: Delivery) -> None:
-        """Take in one message; nothing waits."""
+    def hear(self, deliveries: Sequence[Delivery]) -> None:
+        """Take in messages that came at once; nothing waits."""
         self.heard_ns = self.clock.now_ns()
-        self.hear_state(delivery.channel, delivery.body)
+        self._take(deliveries)
 
     def hear_state(self, channel: str, body: bytes) -> None:
         """Take in what a channel says or said last; a value that lies on the bus proves no life of the collector."""
-        told = self.intake.take(channel, body, self.clock.now_ns())
-        if told is None:
-            return
-        if isinstance(told, Mark) and told.context:
-            self.know(told.asset, told.context, told.known_ns)
-        self.tell(told)
+        self._take([Delivery(channel, body)])
+
+    def _take(self, deliveries: Sequence[Delivery]) -> None:
+        for told in self.intake.take_all(deliveries, self.clock.now_ns()):
+            if isinstance(told, Mark) and told.context:
+                self.know(told.asset, told.context, told.known_ns)
+            self.tell(told)
 
     # -- proving ----------------------------------------------------------------------------------------------------
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 
 import msgspec
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from alphaloop.bus.contract import Delivery
 from alphaloop.markets.pumpfun.live.intake import Intake
 from alphaloop.markets.pumpfun.live.models import Scores
 from alphaloop.markets.pumpfun.live.settings import IntakeSettings
@@ -58,6 +60,9 @@ class Models:
         if source not in self.sources:
             return None
         return Scores({"reach_2x_1h": 0.75}, {"reach_2x_1h": "ab"})
+
+    def score_all(self, source: str, rows: np.ndarray) -> list[Scores | None]:
+        return [self.score(source, row) for row in rows]
 
 
 def intake(*sources: str, **changes) -> Intake:
@@ -234,6 +239,40 @@ def test_one_that_was_refused_may_come_again_in_order() -> None:
     assert taken.take(CHANNEL, encode(signal(1)), NOW) is not None
 
 
+class Firsts(Models):
+    """Models that give the first of what they are shown."""
+
+    def score(self, source: str, vector: np.ndarray) -> Scores | None:
+        return Scores({"first": float(vector[0])}, {}) if source in self.sources else None
+
+
+FEATURES = features(len(SIGNAL))
+KINDS = {
+    "signal": lambda number: (CHANNEL, encode(signal(number, features=[number / 7, *FEATURES[1:]]))),
+    "double": lambda number: (CHANNEL, encode(signal(0))),
+    "old": lambda number: (CHANNEL, encode(signal(number, known_ns=NOW - 60 * S))),
+    "launch": lambda number: (CHANNEL, encode(launch(signal_id=f"{number:064x}"))),
+    "warning": lambda number: (CHANNEL, encode(warning(anti_id=f"{number}"))),
+    "state": lambda number: ("token:mint", encode(state(known_ns=NOW + number))),
+    "noise": lambda number: (CHANNEL, b"{"),
+}
+
+
+@given(
+    kinds=st.lists(st.sampled_from(sorted(KINDS)), max_size=30),
+    cuts=st.lists(st.integers(0, 30), max_size=5),
+    sources=st.sampled_from([("signal", "genesis_signal"), ("signal",), ("genesis_signal",)]),
+)
+def test_what_comes_at_once_is_what_comes_one_by_one(kinds, cuts, sources) -> None:
+    messages = [Delivery(*KINDS[kind](number)) for number, kind in enumerate(kinds)]
+    alone, together = (Intake(IntakeSettings(), Firsts(*sources)) for _ in range(2))
+    told = [one for each in messages if (one := alone.take(each.channel, each.body, NOW)) is not None]
+    edges = sorted({0, len(messages), *(cut for cut in cuts if cut < len(messages))})
+    parts = [messages[first:last] for first, last in pairwise(edges)]
+    assert [one for part in parts for one in together.take_all(part, NOW)] == told
+    assert together.counts == alone.counts
+
+
 def test_without_a_model_there_is_no_signal() -> None:
     taken = intake("genesis_signal")
     assert taken.take(CHANNEL, encode(signal()), NOW) is None
@@ -263,9 +302,6 @@ def changed(message, **data) -> bytes:
     plain = json.loads(encode(message))
     plain["data"] |= data
     return json.dumps(plain).encode()
-
-
-FEATURES = features(len(SIGNAL))
 
 
 @pytest.mark.parametrize(

@@ -91,6 +91,15 @@ def test_the_numbers_are_the_scoring_services_to_the_bit(models, folder) -> None
     assert len({row["probability"] for row in stored.values()}) > 100
 
 
+@pytest.mark.parametrize("count", [1, 2, 3, 17, 200])
+def test_several_at_once_have_the_bits_of_each_alone(models, count) -> None:
+    for features in (SIGNAL, GENESIS):
+        X = rows(features, count, seed=11)
+        source = SOURCES[features]
+        assert models.score_all(source, X) == [models.score(source, row) for row in X]
+    assert models.score_all("crowding", X) == [None] * count
+
+
 def test_only_what_strategies_name_is_asked_and_what_nobody_has_is_said(models, folder) -> None:
     report = models.report()
     assert set(report["models"]) == {name for names in NAMES.values() for name in names}
