@@ -119,9 +119,24 @@ def test_a_float_that_is_not_a_number_is_missing(records: Records) -> None:
     ],
 )
 def test_wrong_values_are_refused_and_leave_no_trace(records: Records, row: dict[str, object], words: str) -> None:
-    with pytest.raises(StateError, match=words):
-        records.add("things", [{"id": "fine"}, row])
+    for rows in ([row], [{"id": "fine"}, row]):
+        with pytest.raises(StateError, match=words):
+            records.add("things", rows)
     assert records.count("things") == 0
+
+
+def test_many_rows_of_any_mixture(records: Records) -> None:
+    rows = [
+        full(id="a"),
+        full(id="b", a_text='{},"NULL\\', a_int=1, a_float=2.0, a_bool=True, a_bytes=b"\0\xff", a_json=[1]),
+        full(id="c", a_text="", a_int=2**40, a_float=math.nan, a_bool=False, a_bytes=b"", a_json="☃"),
+        full(id="d", a_text="NULL", a_int=-(2**63), a_float=-math.inf, a_bytes=b"\\x00", a_json={}),
+    ]
+    assert records.add("things", rows) == 4
+    rows[2]["a_float"] = None
+    assert records.select("things", order_by=["id"]) == rows
+    assert records.add("things", [full(id=name) for name in "abcde"], "replace") == 5
+    assert records.select("things", order_by=["id"]) == [full(id=name) for name in "abcde"]
 
 
 def test_a_key_is_taken_once(records: Records) -> None:

@@ -10,7 +10,6 @@ from types import TracebackType
 from typing import Any, Self
 
 from sqlalchemy import Connection, Engine, Table, delete, func, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
 from alphaloop.core.addresses import scrubbed
@@ -20,13 +19,12 @@ from alphaloop.stores.place import Place
 from alphaloop.stores.records import conditions, statements
 from alphaloop.stores.records.contract import Conflict, Row, Where, Without
 from alphaloop.stores.records.guards import already_there, closed, failed_before, undeclared, within_key
+from alphaloop.stores.records.insertion import Insertion, insertion
 from alphaloop.stores.records.migration import migrate
 from alphaloop.stores.records.schema import Schema
 from alphaloop.stores.records.specs import TableSpec
 from alphaloop.stores.records.tables import table_of
-from alphaloop.stores.records.values import loaded, stored, stored_row
-
-_INSERTS: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+from alphaloop.stores.records.values import loaded, stored, stored_columns
 
 
 def open_sql(place: Place) -> SqlRecords:
@@ -67,6 +65,7 @@ class SqlRecords:
         self._place = place
         self._lock = threading.RLock()
         self._tables: dict[str, tuple[TableSpec, Table]] = {}
+        self._insertions: dict[tuple[str, Conflict], Insertion] = {}
         self._current: Connection | None = None
         self._failed = False
         self._closed = False
@@ -76,18 +75,21 @@ class SqlRecords:
         with self._call() as connection:
             done = migrate(connection, schema, self._place.name)
         self._tables.update({spec.name: (spec, table_of(spec)) for spec in schema.tables})
+        self._insertions.clear()
         return done
 
     def add(self, table: str, rows: Iterable[Mapping[str, Any]], conflict: Conflict = "error") -> int:
         """Add rows, and count those that were written."""
         with self._call() as connection:
             spec, target = self._table(table)
-            fresh = [stored_row(spec, row) for row in rows]
-            if not fresh:
+            columns = stored_columns(spec, list(rows))
+            if not columns[0]:
                 return 0
-            insert = _insertion(_INSERTS[connection.dialect.name](target), spec, conflict)
+            insert = self._insertions.get((table, conflict))
+            if insert is None:
+                insert = self._insertions[table, conflict] = insertion(spec, target, conflict, connection.dialect)
             try:
-                return connection.execute(insert, fresh, execution_options={"preserve_rowcount": True}).rowcount
+                return insert(connection, columns)
             except IntegrityError as error:
                 detail = scrubbed(str(error.orig), self._place.url)
                 raise already_there(self._place.name, table, f"one of these keys ({detail})") from None
@@ -206,13 +208,3 @@ def _make_folder(place: Place) -> None:
         Path(place.path).parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"{place.name}: its folder cannot be made ({error.strerror}); give another file") from None
-
-
-def _insertion(insert: Any, spec: TableSpec, conflict: Conflict) -> Any:
-    if conflict == "error":
-        return insert
-    if conflict == "ignore":
-        return insert.on_conflict_do_nothing(index_elements=list(spec.key))
-    changed = [name for name in spec.by_name if name not in spec.key] or spec.key
-    values = {name: insert.excluded[name] for name in changed}
-    return insert.on_conflict_do_update(index_elements=list(spec.key), set_=values)

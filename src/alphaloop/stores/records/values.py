@@ -6,7 +6,7 @@ import json
 import math
 import operator
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from alphaloop.core.errors import StateError
@@ -55,6 +55,7 @@ def _json(value: Any) -> str:
     return json.dumps(value, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
 
 
+_UNFIT = (TypeError, ValueError, OverflowError)
 _CONVERSIONS: dict[str, Callable[[Any], Any]] = {
     "text": _text,
     "int": _int,
@@ -76,7 +77,7 @@ def stored(table: TableSpec, column: ColumnSpec, value: Any) -> Any:
     if value is not None:
         try:
             value = _CONVERSIONS[column.kind](value)
-        except (TypeError, ValueError, OverflowError):
+        except _UNFIT:
             raise StateError(
                 f"table {table.name}: column {column.name!r} takes {column.kind}, got {value!r:.120}; convert it first"
             ) from None
@@ -96,6 +97,31 @@ def stored_row(table: TableSpec, row: Mapping[str, Any]) -> Row:
     for name in row.keys() - table.by_name.keys():
         table.column(name)
     return {column.name: stored(table, column, row.get(column.name)) for column in table.columns}
+
+
+def stored_columns(table: TableSpec, rows: Sequence[Mapping[str, Any]]) -> list[list[Any]]:
+    """Give rows as the database gets them, as the values of each column in the table's order.
+
+    Raises
+    ------
+    StateError
+        As `stored_row`.
+    """
+    for row in rows:
+        for name in row.keys() - table.by_name.keys():
+            table.column(name)
+    return [_stored_column(table, column, [row.get(column.name) for row in rows]) for column in table.columns]
+
+
+def _stored_column(table: TableSpec, column: ColumnSpec, values: list[Any]) -> list[Any]:
+    convert = _CONVERSIONS[column.kind]
+    try:
+        found = [None if value is None else convert(value) for value in values]
+        fits = column.nullable or None not in found
+    except _UNFIT:
+        fits = False
+    # One by one, so that the error names the value.
+    return found if fits else [stored(table, column, value) for value in values]
 
 
 def loaded(column: ColumnSpec, value: Any) -> Any:

@@ -42,7 +42,7 @@ from alphaloop.stores.records import Records, open_records
 from alphaloop.stores.records.claim import Claim
 from alphaloop.trading.portfolio.records import Notice
 
-TURN_S = 0.0005
+TURN_S = 0.0001
 PAPER: str = "paper"
 """What a paper account without a wallet is called; its transactions are signed by a key that nobody keeps."""
 

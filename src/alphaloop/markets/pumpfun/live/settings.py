@@ -19,7 +19,7 @@ class Pace(Settings):
     prove_s: float = Field(default=0.4, gt=0, le=5, description="between two looks at what became of transactions")
     exit_poll_s: float = Field(default=1.0, gt=0, le=3, description="between two looks at the state of what is held")
     tick_s: float = Field(default=0.25, gt=0, le=3, description="between two looks at the time")
-    flush_s: float = Field(default=0.25, gt=0, le=5, description="before rows are stored that nothing waits for")
+    flush_s: float = Field(default=0.05, gt=0, le=5, description="before rows are stored that nothing waits for")
     retry_s: float = Field(default=0.5, gt=0, le=30, description="before a closed road is tried again")
     unread_s: float = Field(
         default=30.0, gt=0, le=3600, description="after a landing that no node can tell more of, a person is called"
@@ -45,7 +45,11 @@ class IntakeSettings(Settings):
 
     stale_s: float = Field(default=10.0, gt=0, le=600, description="older signals are counted and never traded")
     future_s: float = Field(default=2.0, ge=0, le=60, description="how far ahead the collector's clock may be")
-    remember: int = Field(default=100_000, ge=1_000, description="signals that are remembered against duplicates")
+    remember: int = Field(
+        default=30_000,
+        ge=1_000,
+        description="signals that are remembered against duplicates; as many as come within `stale_s`, and more",
+    )
 
 
 class ReconcileSettings(Settings):
