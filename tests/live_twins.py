@@ -232,9 +232,12 @@ class TwinIntake:
         self.counts: dict[str, int] = {}
         self._seen: set[str] = set()
 
-    def take(self, channel: str, body: bytes, now_ns: int) -> Any:
+    def take_all(self, deliveries: Sequence[Delivery], now_ns: int) -> list[Any]:
         if not self.life.alive:
-            return None
+            return []
+        return [told for each in deliveries if (told := self._take(each.body, now_ns)) is not None]
+
+    def _take(self, body: bytes, now_ns: int) -> Any:
         told = msgspec.json.decode(body, type=AnyInput)
         told = msgspec.structs.replace(told, at_ns=now_ns)
         if told.__struct_config__.tag != "scored":
