@@ -21,6 +21,7 @@ import os
 import sys
 import tempfile
 import time
+from array import array
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -96,18 +97,17 @@ class Notes:
 
     Attributes
     ----------
-    decided, handed : list of (int, int)
-    commits : list of (int, int)
-        How long the commit of the trade's row took.
+    decided, handed : array of int
+        The number, the time, the next number, and so on: lists of pairs would grow the process that is measured.
+    commits : array of int
+        Likewise, how long the commit of the trade's row took.
     """
 
     def __init__(self) -> None:
         self.clear()
 
     def clear(self) -> None:
-        self.decided: list[tuple[int, int]] = []
-        self.handed: list[tuple[int, int]] = []
-        self.commits: list[tuple[int, int]] = []
+        self.decided, self.handed, self.commits = array("q"), array("q"), array("q")
 
     def follow(self, process: Any) -> None:
         trader = process.trader
@@ -115,7 +115,7 @@ class Notes:
         count, submit, write = core.on_decision, engine.submit, trader.store.write
 
         def decided(stopped_by: str) -> None:
-            self.decided.append((int(core.last_decision.signal_id, 16), time.perf_counter_ns()))
+            self.decided.extend((int(core.last_decision.signal_id, 16), time.perf_counter_ns()))
             count(stopped_by)
 
         async def handed(bundle: Any) -> Any:
@@ -123,15 +123,16 @@ class Notes:
             for envelope in bundle.envelopes:
                 trade = core.engine.state.by_signature.get(envelope.signature)
                 if trade is not None and trade.signal_id:
-                    self.handed.append((int(trade.signal_id, 16), now))
+                    self.handed.extend((int(trade.signal_id, 16), now))
             return await submit(bundle)
 
         async def timed(batch: Any) -> None:
             began = time.perf_counter_ns()
             await write(batch)
             took = time.perf_counter_ns() - began
-            new = (row["signal_id"] for row in batch.trades.values() if row["status"] == "intent")
-            self.commits += [(int(signal_id, 16), took) for signal_id in new]
+            for row in batch.trades.values():
+                if row["status"] == "intent":
+                    self.commits.extend((int(row["signal_id"], 16), took))
 
         core.on_decision, engine.submit, trader.store.write = decided, handed, timed
 
@@ -162,10 +163,14 @@ def micros(late: np.ndarray) -> dict[str, float]:
     }
 
 
-def lateness(first: int, sent: list[int], noted: list[tuple[int, int]]) -> np.ndarray:
+def pairs(noted: array[int]) -> list[tuple[int, int]]:
+    return list(zip(noted[::2], noted[1::2], strict=True))
+
+
+def lateness(first: int, sent: list[int], noted: array[int]) -> np.ndarray:
     """Nanoseconds from sending to the first note of each signal; one for each that was noted."""
     seen: dict[int, int] = {}
-    for number, when in noted:
+    for number, when in pairs(noted):
         seen.setdefault(number, when)
     return np.array([seen[first + place] - when for place, when in enumerate(sent) if first + place in seen], np.int64)
 
@@ -226,7 +231,7 @@ def to_the_engine(trader: Actor, publisher: Actor) -> dict[str, Any]:
     decided, handed, commits = trader.ask("notes")
     late = lateness(first, sent, handed)
     assert len(late) == POSITIONS, f"{len(late)} of {POSITIONS} were handed over"
-    took = dict(commits)
+    took = dict(pairs(commits))
     commit = np.array([took[first + place] for place in range(POSITIONS)], np.int64)
     return {
         "signals": POSITIONS,
