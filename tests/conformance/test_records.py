@@ -139,6 +139,15 @@ def test_many_rows_of_any_mixture(records: Records) -> None:
     assert records.select("things", order_by=["id"]) == [full(id=name) for name in "abcde"]
 
 
+def test_more_rows_than_one_statement_takes(records: Records) -> None:
+    rows = [{"one": "a", "two": number % 4_000, "value": float(number)} for number in range(5_000)]
+    assert records.add("pairs", rows, "replace") == 5_000
+    assert records.count("pairs") == 4_000
+    found = records.select("pairs", order_by=["two"], columns=["value"])
+    assert [row["value"] for row in found] == [*map(float, range(4_000, 5_000)), *map(float, range(1_000, 4_000))]
+    assert records.add("pairs", [{"one": "a", "two": number} for number in range(4_500)], "ignore") == 500
+
+
 def test_a_key_is_taken_once(records: Records) -> None:
     assert records.add("pairs", [{"one": "a", "two": 1, "value": 1.0}, {"one": "a", "two": 2}]) == 2
     with pytest.raises(StateError, match="pairs already has a row"):

@@ -25,6 +25,9 @@ _ARRAYS: Final[dict[Kind, str]] = {
     "json": "text[]",
 }
 
+ROWS_AT_ONCE: Final = 2_000
+"""A server takes no array beyond 1 GiB, and whatever waited for it while it was away comes at once."""
+
 
 class Insertion(Protocol):
     """Adds rows to one table in one way."""
@@ -61,6 +64,10 @@ class _InPostgres:
         self._key = [names.index(name) for name in spec.key] if conflict == "replace" else []
 
     def __call__(self, connection: Connection, columns: Sequence[list[Any]]) -> int:
+        pieces = range(0, len(columns[0]), ROWS_AT_ONCE)
+        return sum(self._add(connection, [each[first : first + ROWS_AT_ONCE] for each in columns]) for first in pieces)
+
+    def _add(self, connection: Connection, columns: Sequence[list[Any]]) -> int:
         count = len(columns[0])
         if self._key:
             # One statement changes no row twice: the last one stands, as if they had come one after the other.
