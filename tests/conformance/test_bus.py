@@ -182,6 +182,20 @@ def test_a_callback_has_each_message_at_once_and_in_order(tell) -> None:
     tell(story)
 
 
+def test_what_an_ended_subscription_held_is_still_read(tell) -> None:
+    async def story(one: Bus, two: Bus, name: str) -> None:
+        heard: list[Delivery] = []
+        async with two.subscribe(name) as listening, two.subscribe(name) as witness:
+            await one.publish(name, b"last")
+            await take(witness, 1)
+            await until_waiting(two, one, name)
+        listening.on_delivery(heard.extend)
+        assert (await anext(listening)).body == b"last"
+        assert heard == []
+
+    tell(story)
+
+
 def test_a_callback_may_join_and_leave(tell) -> None:
     async def story(one: Bus, two: Bus, name: str) -> None:
         heard: list[str] = []

@@ -80,9 +80,9 @@ class Mailbox:
     def on_delivery(self, call: Callable[[Sequence[Delivery]], None]) -> None:
         """From now on give messages to `call` as soon as they arrive, those that wait first."""
         self._call = call
-        waiting = list(self._waiting)
-        self._waiting.clear()
-        if waiting and not self._ended:
+        if self._waiting and not self._ended:
+            waiting = list(self._waiting)
+            self._waiting.clear()
             self._hand_over(waiting)
 
     def put(self, deliveries: Sequence[Delivery]) -> None:
