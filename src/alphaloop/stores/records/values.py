@@ -94,8 +94,7 @@ def stored_row(table: TableSpec, row: Mapping[str, Any]) -> Row:
     StateError
         As `stored`, or if a column is unknown.
     """
-    for name in row.keys() - table.by_name.keys():
-        table.column(name)
+    _require_known(table, row)
     return {column.name: stored(table, column, row.get(column.name)) for column in table.columns}
 
 
@@ -108,9 +107,13 @@ def stored_columns(table: TableSpec, rows: Sequence[Mapping[str, Any]]) -> list[
         As `stored_row`.
     """
     for row in rows:
-        for name in row.keys() - table.by_name.keys():
-            table.column(name)
+        _require_known(table, row)
     return [_stored_column(table, column, [row.get(column.name) for row in rows]) for column in table.columns]
+
+
+def _require_known(table: TableSpec, row: Mapping[str, Any]) -> None:
+    for name in row.keys() - table.by_name.keys():
+        table.column(name)
 
 
 def _stored_column(table: TableSpec, column: ColumnSpec, values: list[Any]) -> list[Any]:
