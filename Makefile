@@ -26,7 +26,7 @@ demo-bars: $(STAMP) ## Run the whole loop on synthetic minute bars, to a backtes
 	$(BIN)/alphaloop demo bars --out demo-bars
 
 test: $(STAMP) ## Prove it: every test but the long ones, with branch coverage; JOBS=1 for one process
-	$(BIN)/python -m pytest -m "not slow" -n $(JOBS) --dist loadfile --cov --cov-report=term:skip-covered
+	$(BIN)/python -m pytest -m "not slow" -n $(JOBS) --dist loadfile --no-loadscope-reorder --cov --cov-report=term:skip-covered
 
 test-slow: $(STAMP) ## The longer proofs
 	$(BIN)/python -m pytest -m slow

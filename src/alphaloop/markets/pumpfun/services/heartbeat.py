@@ -40,25 +40,29 @@ class Pulse:
         self._bus, self._clock = bus, clock
         self._collector, self._delivery, self._marks = collector, delivery, marks
         self._stats, self._feeds = stats, feeds
+        self._promised_ns = 0
 
     def message(self) -> Heartbeat:
         """How things stand now."""
         newest_ns = self._collector.applied_ns
         age_s = (self._clock.now_ns() - newest_ns) / NS_PER_S if newest_ns else None
         return Heartbeat(
-            known_ns=self.known_ns,
+            known_ns=self._promise_ns(),
             pending=self._stats.pending,
             last_event_age_s=None if age_s is None else round(age_s, 3),
             listening=all(feed.live.is_set() for feed in self._feeds),
         )
 
-    @property
-    def known_ns(self) -> int:
-        """Everything that follows from events and timers up to then is published."""
+    def _promise_ns(self) -> int:
+        """Everything that follows from events and timers up to then is published; what was promised once still holds."""
         delivery = self._delivery
         if delivery.waiting_rows or delivery.sent_ns < delivery.handed_ns:
-            return delivery.sent_ns
-        return max(self._collector.applied_ns, self._marks.advanced_ns)
+            # The last row that went out may be older than the timers that were promised since.
+            until_ns = delivery.sent_ns
+        else:
+            until_ns = max(self._collector.applied_ns, self._marks.advanced_ns)
+        self._promised_ns = max(self._promised_ns, until_ns)
+        return self._promised_ns
 
     async def beat_for_ever(self, every_s: float) -> None:
         """Publish again and again, until cancelled."""
