@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+import onnx
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from alphaloop.artifact.graph_parts import take_apart
 from alphaloop.artifact.session import GraphRunner
+from alphaloop.artifact.walked import Walk
 from alphaloop.models.boosted_trees import LightGBM, LightGBMParameters
 from alphaloop.models.estimator import Task
 from alphaloop.training.calibrate import Uncalibrated
@@ -59,3 +62,32 @@ def test_same_leaves_and_same_bits_in_every_batch(X, rows, classes, parameters):
     together = runner.batch(hard)
     assert np.abs(together - Uncalibrated().probabilities(model.raw(hard))).max() < 1e-6
     assert np.array_equal(together, runner.one_by_one(hard))
+
+
+@settings(max_examples=120, deadline=None)
+@given(
+    X=hnp.arrays(np.float32, (40, WIDTH), elements=FINITE),
+    rows=hnp.arrays(np.float32, st.tuples(st.integers(1, 30), st.just(WIDTH)), elements=CELLS),
+    parameters=PARAMETERS.filter(lambda chosen: not chosen.zero_as_missing),
+)
+def test_walked_trees_sum_to_the_graphs_own_bits(X, rows, parameters):
+    task = Task(("A", "B"), (-1, 1), tuple(f"f{index}" for index in range(WIDTH)))
+    model = LightGBM(task, parameters)
+    model.fit(X, (np.arange(40) % 2).astype(np.int8), seed=0)
+    onnx_bytes = to_onnx(model, Uncalibrated(), WIDTH)
+    parts = take_apart(onnx_bytes, WIDTH)
+    walk = Walk([parts.trees, parts.trees], WIDTH)
+    hard = np.concatenate([rows, X, walk.hard_rows(np.random.default_rng(0), 20)])
+    sums = np.empty((2, len(hard)), np.float32)
+    walk(hard, sums)
+    assert sums[0].tobytes() == sums[1].tobytes()
+    assert sums[0].tobytes() == GraphRunner(sum_graph(onnx_bytes)).batch(hard)[:, 0].tobytes()
+
+
+def sum_graph(onnx_bytes: bytes) -> bytes:
+    """The graph cut off behind its trees."""
+    graph = onnx.load_from_string(onnx_bytes)
+    (trees,) = (node for node in graph.graph.node if node.op_type == "TreeEnsembleRegressor")
+    del graph.graph.output[:]
+    graph.graph.output.append(onnx.helper.make_tensor_value_info(trees.output[0], onnx.TensorProto.FLOAT, ["N", 1]))
+    return graph.SerializeToString()

@@ -6,15 +6,12 @@ the same row, they read it from one buffer. The graph and its numbers are the sa
 
 from __future__ import annotations
 
-from typing import Final
-
 import numpy as np
 from numpy.typing import NDArray
 
 from alphaloop.artifact.scorer import INPUT, OUTPUT, Scorer
+from alphaloop.artifact.session import bind
 from alphaloop.core.errors import ModelCompatibilityError
-
-DEVICE: Final = "cpu"
 
 
 def row_buffer(features: int) -> NDArray[np.float32]:
@@ -51,15 +48,9 @@ class RowScorer:
         self.scorer = scorer
         self.row = row
         self.probabilities = np.zeros((1, len(scorer.contract.classes)), np.float32)
-        session = scorer.session
-        # The binding holds addresses only: both arrays live as long as this object.
-        self._binding = session.io_binding()
-        self._binding.bind_input(INPUT, DEVICE, 0, np.float32, row.shape, row.ctypes.data)
-        output = self.probabilities
-        self._binding.bind_output(OUTPUT, DEVICE, 0, np.float32, output.shape, output.ctypes.data)
-        self._run = session.run_with_iobinding
+        self._run = bind(scorer.session, {INPUT: row}, {OUTPUT: self.probabilities})
 
     def __call__(self) -> NDArray[np.float32]:
         """Score what is in the buffer; gives `probabilities`."""
-        self._run(self._binding)
+        self._run()
         return self.probabilities

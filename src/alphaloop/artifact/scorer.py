@@ -34,11 +34,14 @@ class Scorer:
         What the artifact promises.
     session : Session
         The opened graph, for whoever feeds it otherwise; see `RowScorer`.
+    graph : bytes
+        The graph as it was sealed, for whoever takes it apart; see `TreeScorer`.
     """
 
     def __init__(self, identity: str, contract: Contract, onnx_bytes: bytes, source: str) -> None:
         self.id = identity
         self.contract = contract
+        self.graph = onnx_bytes
         self.session = _session(onnx_bytes, source)
         _check_graph(self.session, contract, source)
         self._run = self.session.run

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+DEVICE: Final = "cpu"
 
 
 class Node(Protocol):
@@ -63,6 +67,23 @@ def open_session(onnx_bytes: bytes) -> Session:
     options.log_severity_level = 4
     session: Session = onnxruntime.InferenceSession(onnx_bytes, options, providers=["CPUExecutionProvider"])
     return session
+
+
+def bind(
+    session: Session, sources: Mapping[str, NDArray[np.float32]], targets: Mapping[str, NDArray[np.float32]]
+) -> Callable[[], None]:
+    """Bind inputs and outputs by name to C-contiguous arrays; gives the call that computes these from those."""
+    binding = session.io_binding()
+    for put, arrays in ((binding.bind_input, sources), (binding.bind_output, targets)):
+        for name, array in arrays.items():
+            put(name, DEVICE, 0, np.float32, array.shape, array.ctypes.data)
+    # The binding holds addresses only: the call keeps the arrays alive.
+    kept = (*sources.values(), *targets.values())
+    return partial(_run_bound, session.run_with_iobinding, binding, kept)
+
+
+def _run_bound(run: Callable[[Binding], None], binding: Binding, _kept: object) -> None:
+    run(binding)
 
 
 class GraphRunner:

@@ -6,10 +6,9 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
 from alphaloop.core.clock import NS_PER_DAY, iso
@@ -19,17 +18,11 @@ from alphaloop.trading.money import from_nano
 from alphaloop.trading.records import Trade, plain
 from alphaloop.trading.session import Session
 
+if TYPE_CHECKING:
+    import polars as pl
+
 DAYS_PER_YEAR = 365
 EXACT = ("quantity", "entry_notional", "exit_notional", "fees", "net")
-TRADE_COLUMNS = {
-    "symbol": pl.String,
-    "side": pl.Int8,
-    "quantity": pl.Float64,
-    **dict.fromkeys(("decided_ns", "opened_ns", "closed_ns"), pl.Int64),
-    **dict.fromkeys(("entry_price", "exit_price", "entry_notional", "exit_notional", "fees", "net"), pl.Float64),
-    "reason": pl.String,
-    "confidence": pl.Float64,
-}
 
 
 def digest(trades: Sequence[Trade]) -> str:
@@ -84,16 +77,32 @@ class Result:
     @property
     def equity(self) -> pl.DataFrame:
         """Equity (quote units) at each bar time: known_ns, equity; needs a curve that kept its points."""
+        # Here, not above: a trader that makes no table starts without polars.
+        import polars as pl
+
         values = np.array([self.initial_cash, *self.curve.points])
         at = np.searchsorted(np.array(self.curve.points_ns, np.int64), self.times, side="right")
         return pl.DataFrame({"known_ns": self.times, "equity": values[at]})
 
     def table(self) -> pl.DataFrame:
         """One row per trade, amounts in quote units and quantities in base units."""
+        import polars as pl
+
+        columns = {
+            "symbol": pl.String,
+            "side": pl.Int8,
+            "quantity": pl.Float64,
+            **dict.fromkeys(("decided_ns", "opened_ns", "closed_ns"), pl.Int64),
+            **dict.fromkeys(
+                ("entry_price", "exit_price", "entry_notional", "exit_notional", "fees", "net"), pl.Float64
+            ),
+            "reason": pl.String,
+            "confidence": pl.Float64,
+        }
         rows = [plain(trade) for trade in self.trades]
         for row in rows:
             row.update({name: from_nano(row[name]) for name in EXACT} | {"reason": str(row["reason"])})
-        return pl.DataFrame(rows, schema=TRADE_COLUMNS)
+        return pl.DataFrame(rows, schema=columns)
 
     def summary(self) -> dict[str, Any]:
         """Compute the figures; None where one is undefined.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import sys
 from collections.abc import Callable, Coroutine, Iterator, Mapping
@@ -132,6 +133,7 @@ def trade(
         store = RecordsLiveStore(records, account, mode, collected)
         stack.callback(store.close)
         stack.enter_context(_short_turns())
+        stack.callback(gc.unfreeze)
         start = _Start(places, settings, mode, stop, signer, account, token, words, store, claim, clock, tell)
         return asyncio.run(start.run(clear_halt, beside))
 
@@ -182,6 +184,8 @@ class _Start:
                 [*road.background, self._keep_claim],
                 clear_halt,
                 self.clock,
+                # What a start made stays: a collection that went through it all would hold up decisions for 0.2 s.
+                gc.freeze,
             )
             if beside is not None:
                 process.background = [*process.background, lambda: beside(process, self.token, end)]

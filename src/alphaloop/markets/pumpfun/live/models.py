@@ -16,7 +16,7 @@ import numpy as np
 import structlog
 from numpy.typing import NDArray
 
-from alphaloop.artifact.row import RowScorer, row_buffer
+from alphaloop.artifact.panel import Panel
 from alphaloop.core.clock import Clock, SystemClock
 from alphaloop.markets.pumpfun.models_at_hand import Model, ModelsAtHand
 from alphaloop.markets.pumpfun.signals.catalogue import GENESIS, SIGNAL, EventFeatureSet
@@ -38,31 +38,43 @@ class Scores(NamedTuple):
 
 
 class Bank:
-    """All models that are asked about messages of one type, bound to one row.
+    """All models that are asked about messages of one type.
 
     Parameters
     ----------
     models : mapping of str to Model
     features : int
+    walk : bool
+        As in `Panel`.
+
+    Attributes
+    ----------
+    ids : dict of str to str
+        Artifact by model name.
+    left_whole : dict of str to str
+        Models that run as whole graphs, and why.
     """
 
-    def __init__(self, models: Mapping[str, Model], features: int) -> None:
-        self._row = row_buffer(features)
-        self._scorers = {name: model.scorer for name, model in models.items()}
-        self._bound = [(name, RowScorer(scorer, self._row)) for name, scorer in self._scorers.items()]
-        self._ids = {name: scorer.id for name, scorer in self._scorers.items()}
-        # The first call of a session is many times slower than any other.
-        self.score(self._row[0].copy())
+    def __init__(self, models: Mapping[str, Model], features: int, walk: bool) -> None:
+        scorers = {name: model.scorer for name, model in models.items()}
+        self.ids = {name: scorer.id for name, scorer in scorers.items()}
+        self._panel = Panel(scorers, features, walk)
+        self.left_whole = self._panel.left_whole
+        self._walk = walk
+
+    def is_of(self, models: Mapping[str, Model], walk: bool) -> bool:
+        """Whether another bank of these models would be the same."""
+        ids = {name: model.scorer.id for name, model in models.items()}
+        return self.ids == ids and (self._walk or not walk)
 
     def score(self, vector: NDArray[np.float32]) -> Scores:
         """Score a row of shape (F,)."""
-        self._row[0] = vector
-        return Scores({name: float(bound()[0, HIT]) for name, bound in self._bound}, self._ids)
+        return Scores({name: float(found[HIT]) for name, found in self._panel.score(vector).items()}, self.ids)
 
     def score_all(self, rows: NDArray[np.float32]) -> list[Scores]:
         """Score rows of shape (n, F)."""
-        columns = [scorer.score(rows)[:, HIT].tolist() for scorer in self._scorers.values()]
-        return [Scores(dict(zip(self._scorers, each, strict=True)), self._ids) for each in zip(*columns, strict=True)]
+        found = {name: each[:, HIT].tolist() for name, each in self._panel.score_all(rows).items()}
+        return [Scores(dict(zip(found, each, strict=True)), self.ids) for each in zip(*found.values(), strict=True)]
 
 
 class InlineModels:
@@ -81,7 +93,7 @@ class InlineModels:
         self._at_hand = ModelsAtHand(folder, clock or SystemClock())
         self._wanted = portfolio.models
         self._banks: Mapping[str, Bank] = MappingProxyType({})
-        self._report: dict[str, Any] = {"models": {}, "refused": {}, "missing": self._missing({})}
+        self._report: dict[str, Any] = {"models": {}, "refused": {}, "missing": self._missing({}), "left_whole": {}}
         self._lock = threading.Lock()
 
     def score(self, source: str, vector: NDArray[np.float32]) -> Scores | None:
@@ -102,15 +114,20 @@ class InlineModels:
         bank = self._banks.get(source)
         return [None] * len(rows) if bank is None else bank.score_all(rows)
 
-    def reload(self) -> list[str]:
+    def reload(self, walk: bool = True) -> list[str]:
         """Take over what is new; gives the names of the models that changed.
 
         What cannot be used is refused and reported, and the model before it stays; nothing is raised.
+
+        Parameters
+        ----------
+        walk : bool, default True
+            Without it, graphs that are new stay whole until the next call, which is sooner done; see `Panel`.
         """
         with self._lock:
             before = self._ids()
             try:
-                self._look()
+                self._look(walk)
             except Exception as error:  # whatever is wrong with a folder, the models at hand go on
                 reason = f"{type(error).__name__}: {error}"
                 log.error("models_not_read", folder=str(self._at_hand.folder), reason=reason)
@@ -120,10 +137,10 @@ class InlineModels:
             return sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))
 
     def report(self) -> dict[str, Any]:
-        """Say which models are at hand, what was refused, and what strategies name but nobody has, as plain data."""
+        """Say which models are at hand, refused, missing though strategies name them, and left whole: plain data."""
         return self._report
 
-    def _look(self) -> None:
+    def _look(self, walk: bool) -> None:
         if not self._at_hand.folder.is_dir():
             # A folder that is away for a moment must not take its models with it.
             raise FileNotFoundError("no such folder; bring it back")
@@ -136,9 +153,9 @@ class InlineModels:
                         f"model {name!r} reads {self._at_hand.models[name].feature_set}, which {source!r} messages do "
                         "not carry; name another model in the strategy"
                     )
-        self._banks = MappingProxyType(
-            {source: Bank(models, len(SETS[source])) for source, models in chosen.items() if models}
-        )
+        banks = {source: self._bank(source, models, walk) for source, models in chosen.items() if models}
+        self._banks = MappingProxyType(banks)
+        whole = {name: reason for bank in banks.values() for name, reason in bank.left_whole.items()}
         loaded = {name: model for models in chosen.values() for name, model in models.items()}
         self._report = {
             "models": {
@@ -147,9 +164,15 @@ class InlineModels:
             },
             "refused": refused,
             "missing": self._missing(chosen),
+            "left_whole": dict(sorted(whole.items())),
         }
         for name in self._report["missing"]:
             log.warning("model_missing", model=name)
+
+    def _bank(self, source: str, models: Mapping[str, Model], walk: bool) -> Bank:
+        """The bank at hand if nothing about it has changed."""
+        bank = self._banks.get(source)
+        return bank if bank is not None and bank.is_of(models, walk) else Bank(models, len(SETS[source]), walk)
 
     def _chosen(self) -> dict[str, dict[str, Model]]:
         at_hand = self._at_hand.models

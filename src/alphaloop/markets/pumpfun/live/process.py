@@ -51,6 +51,8 @@ class LiveProcess:
         What else runs as long as the process does: facts that are refreshed, a web server.
     warm_up : coroutine function
         Returns once the venue has the facts that its first order needs.
+    settled : callable
+        Called when trading has begun, and after each look for models: what is there now will stay.
 
     Attributes
     ----------
@@ -70,6 +72,7 @@ class LiveProcess:
     background: Sequence[Background] = ()
     clear_halt: bool = False
     clock: Clock = field(default_factory=SystemClock)
+    settled: Callable[[], None] = lambda: None
     trader: Trader | None = field(init=False, default=None)
     stops: dict[str, int] = field(init=False, default_factory=dict)
     findings: Findings = field(init=False, default_factory=Findings)
@@ -105,6 +108,7 @@ class LiveProcess:
                 if starting.done():
                     trader = starting.result()
                     self.trader, self.started_s = trader, stopwatch() - began
+                    self.settled()
                     log.info("trading", account=self.account, mode=self.mode, start_s=round(self.started_s, 3))
                     beside.append(group.create_task(self._keep_models()))
                     trading = group.create_task(trader.run())
@@ -120,7 +124,7 @@ class LiveProcess:
         loaded = await self.store.load(self.clock.now_ns())
         self._is_taken = True
         await self.warm_up()
-        await asyncio.to_thread(self.models.reload)
+        await asyncio.to_thread(self.models.reload, walk=False)
         engine = PortfolioEngine(self.settings.portfolio)
         core = TraderCore(engine, self.venue, self.messenger)
         reconciliation = Reconciliation(core, self.venue, self.clock, self.settings.reconcile)
@@ -140,8 +144,9 @@ class LiveProcess:
 
     async def _keep_models(self) -> None:
         while True:
-            await asyncio.sleep(self.settings.pace.reload_s)
             await asyncio.to_thread(self.models.reload)
+            self.settled()
+            await asyncio.sleep(self.settings.pace.reload_s)
 
     async def _end(self, trader: Trader, stop: Stop, tasks: list[asyncio.Task[Any]]) -> None:
         """Let nothing new in, store what is there, and say who ended it."""

@@ -54,7 +54,7 @@ class Pulse:
         )
 
     def _promise_ns(self) -> int:
-        """Everything that follows from events and timers up to then is published; what was promised once still holds."""
+        """Everything that follows from events and timers up to then is published; an earlier promise still holds."""
         delivery = self._delivery
         if delivery.waiting_rows or delivery.sent_ns < delivery.handed_ns:
             # The last row that went out may be older than the timers that were promised since.

@@ -100,6 +100,20 @@ def test_several_at_once_have_the_bits_of_each_alone(models, count) -> None:
     assert models.score_all("crowding", X) == [None] * count
 
 
+def test_walked_trees_and_whole_graphs_have_the_same_bits(folder) -> None:
+    models = InlineModels(folder, standard_portfolio(), SteppedClock(7))
+    models.reload(walk=False)
+    names = {name for each in NAMES.values() for name in each}
+    assert models.report()["left_whole"].keys() == names, "a start does not wait for the trees"
+    X = {SOURCES[features]: rows(features, 50, seed=12) for features in (SIGNAL, GENESIS)}
+    whole = {source: models.score_all(source, each) for source, each in X.items()}
+    assert models.reload() == [], "the models are the same"
+    assert models.report()["left_whole"] == {}
+    assert {source: models.score_all(source, each) for source, each in X.items()} == whole
+    assert models.reload(walk=False) == []
+    assert models.report()["left_whole"] == {}, "what is walked stays so"
+
+
 def test_only_what_strategies_name_is_asked_and_what_nobody_has_is_said(models, folder) -> None:
     report = models.report()
     assert set(report["models"]) == {name for names in NAMES.values() for name in names}
