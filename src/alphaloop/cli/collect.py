@@ -97,7 +97,7 @@ def collect(
             return
         from alphaloop.core.extras import require
 
-        require("solana", "httpx", "websockets", "socksio", "python_socks")
+        require("solana", "aiohttp", "aiohttp_socks", "websockets", "python_socks")
         from alphaloop.live.shutdown import stop_on_signals
         from alphaloop.markets.pumpfun.services.assembly import Places
         from alphaloop.markets.pumpfun.services.assembly import collect as collect_from_chain

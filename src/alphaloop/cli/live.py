@@ -70,7 +70,7 @@ def live(
         from alphaloop.core.extras import require
         from alphaloop.live.shutdown import stop_on_signals
 
-        require("solana", "solders", "httpx")
+        require("solana", "solders", "aiohttp", "aiohttp_socks")
         from alphaloop.markets.pumpfun.live.assembly import LivePlaces, trade
         from alphaloop.markets.pumpfun.live.modes import chosen_mode
         from alphaloop.markets.pumpfun.live.settings import LiveSettings

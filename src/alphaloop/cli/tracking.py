@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -65,30 +66,35 @@ def _over_the_bus(wallet: str, tracked: bool, url: str) -> int:
 
 
 def _over_the_api(wallet: str, tracked: bool, data: Path) -> int:
+    import asyncio
+
     from alphaloop.core.extras import require
 
-    require("solana", "httpx")
-    import httpx
-
+    require("solana", "aiohttp", "aiohttp_socks")
     from alphaloop.core.errors import AwayError, InputError
+    from alphaloop.markets.pumpfun.ingest.http import Answer, Http, HttpError
     from alphaloop.markets.pumpfun.wire.commands import tracking_data
 
     tracking_data(wallet, tracked)
     address, token = _kept(data / API_ADDRESS), os.environ.get("ALPHALOOP_API_TOKEN") or _kept(data / API_TOKEN)
+
+    async def ask() -> Answer:
+        method, headers = "PUT" if tracked else "DELETE", {"Authorization": f"Bearer {token}"}
+        async with Http(PATIENCE_S) as client:
+            return await client.request(method, f"{address}/tracked/{wallet}", headers=headers)
+
     try:
-        # The collector is on this machine: no proxy of the environment is asked.
-        with httpx.Client(trust_env=False, timeout=PATIENCE_S) as client:
-            headers = {"Authorization": f"Bearer {token}"}
-            answer = client.request("PUT" if tracked else "DELETE", f"{address}/tracked/{wallet}", headers=headers)
-        said: dict[str, Any] = answer.json()
-    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
+        answer = asyncio.run(ask())
+        said: dict[str, Any] = json.loads(answer.content)
+    except (HttpError, ValueError) as error:
+        what = error.kind if isinstance(error, HttpError) else type(error).__name__
         raise AwayError(
-            f"{address}: the collector's API does not answer ({type(error).__name__}); see that it runs with --api"
+            f"{address}: the collector's API does not answer ({what}); see that it runs with --api"
         ) from None
-    if answer.status_code == 503:
+    if answer.status == 503:
         raise AwayError(said["error"])
-    if answer.status_code != 200:
-        raise InputError(f"{address}: {said.get('error', answer.status_code)}")
+    if answer.status != 200:
+        raise InputError(f"{address}: {said.get('error', answer.status)}")
     return int(said["knownNs"])
 
 

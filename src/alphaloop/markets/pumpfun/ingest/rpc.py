@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from types import TracebackType
 from typing import Any, Self
 
-import httpx
 import msgspec
 from pydantic import Field
-from socksio import SOCKSError
 
 from alphaloop.core.errors import AlphaloopError
 from alphaloop.core.settings import Settings
+from alphaloop.markets.pumpfun.ingest.http import Http, HttpError
 from alphaloop.markets.pumpfun.ingest.pool import Endpoint, EndpointPool
-
-# It logs every URL it asks at INFO, and URLs hold keys.
-logging.getLogger("httpx").setLevel(logging.WARNING)
-logging.getLogger("httpcore").setLevel(logging.WARNING)
 
 TOO_MANY = 429
 TURNED_AWAY = (401, 402, 403)
@@ -46,7 +40,7 @@ class Rpc:
     def __init__(self, pool: EndpointPool, settings: RpcSettings | None = None) -> None:
         self._pool = pool
         self._settings = settings or RpcSettings()
-        self._clients: dict[Endpoint, httpx.AsyncClient] = {}
+        self._clients: dict[Endpoint, Http] = {}
         self._next_id = 0
 
     async def call(self, method: str, params: list[Any]) -> Any:
@@ -63,8 +57,11 @@ class Rpc:
             endpoint = await self._pool.request(self._settings.units.get(method, 1), failed)
             try:
                 answer = await self._post(endpoint, method, params)
-            except (httpx.HTTPError, httpx.InvalidURL, SOCKSError, msgspec.DecodeError, ValueError) as error:
-                reason = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+            except HttpError as error:
+                reason = str(error)
+                self._pool.failed(endpoint, reason)
+            except (msgspec.DecodeError, ValueError) as error:
+                reason = f"{type(error).__name__}: {error}"
                 self._pool.failed(endpoint, reason)
             else:
                 if isinstance(answer, dict) and "result" in answer:
@@ -81,7 +78,7 @@ class Rpc:
     async def close(self) -> None:
         """Close every connection."""
         clients, self._clients = list(self._clients.values()), {}
-        await asyncio.gather(*(client.aclose() for client in clients))
+        await asyncio.gather(*(client.close() for client in clients))
 
     async def __aenter__(self) -> Self:
         return self
@@ -94,26 +91,22 @@ class Rpc:
     async def _post(self, endpoint: Endpoint, method: str, params: list[Any]) -> Any:
         self._next_id += 1
         request = {"jsonrpc": "2.0", "id": self._next_id, "method": method, "params": params}
-        client = self._client(endpoint)
-        response = await client.post(
-            endpoint.settings.http, content=msgspec.json.encode(request), headers={"content-type": "application/json"}
+        answer = await self._client(endpoint).request(
+            "POST", endpoint.settings.http, msgspec.json.encode(request), {"content-type": "application/json"}
         )
-        if response.status_code == TOO_MANY:
-            return {"error": {"code": TOO_MANY, "retry_after": response.headers.get("retry-after")}}
-        if response.status_code in TURNED_AWAY:
-            return {"error": {"code": response.status_code}}
-        if response.is_success:
-            return msgspec.json.decode(response.content)
-        raise ValueError(f"HTTP status {response.status_code}")
+        if answer.status == TOO_MANY:
+            return {"error": {"code": TOO_MANY, "retry_after": answer.headers.get("retry-after")}}
+        if answer.status in TURNED_AWAY:
+            return {"error": {"code": answer.status}}
+        if answer.is_success:
+            return msgspec.json.decode(answer.content)
+        raise ValueError(f"HTTP status {answer.status}")
 
-    def _client(self, endpoint: Endpoint) -> httpx.AsyncClient:
+    def _client(self, endpoint: Endpoint) -> Http:
         if endpoint not in self._clients:
             proxy = endpoint.settings.proxy
-            self._clients[endpoint] = httpx.AsyncClient(
-                timeout=self._settings.timeout_s,
-                proxy=None if proxy is None else proxy.get_secret_value(),
-                trust_env=False,
-                limits=httpx.Limits(max_connections=32),
+            self._clients[endpoint] = Http(
+                self._settings.timeout_s, None if proxy is None else proxy.get_secret_value()
             )
         return self._clients[endpoint]
 

@@ -15,13 +15,13 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
 
-import httpx
 import msgspec
 import structlog
 
 from alphaloop.core.addresses import HIDDEN
 from alphaloop.core.clock import stopwatch
 from alphaloop.core.errors import AwayError
+from alphaloop.markets.pumpfun.ingest.http import Http, HttpError
 from alphaloop.markets.pumpfun.ingest.limits import RateLimit
 from alphaloop.markets.pumpfun.live.execution import PLACE, EngineSettings
 from alphaloop.markets.pumpfun.live.refusals import OURS, Meaning, Refusal, read_refusal
@@ -32,6 +32,7 @@ from alphaloop.markets.pumpfun.transactions.tips import TipFloor, read_tip_floor
 log = structlog.get_logger("alphaloop.pumpfun.live")
 
 AUTH_HEADER = "x-jito-auth"
+KEPT_S = 120.0
 
 
 class EngineAwayError(AwayError):
@@ -91,9 +92,9 @@ class BlockEngine:
     sleep: Callable[[float], Any] = asyncio.sleep
     stale_tips: Callable[[], None] = lambda: None
     regions: list[Region] = field(init=False)
-    _client: httpx.AsyncClient | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
+        self._http = Http(self.settings.timeout_s, kept_s=KEPT_S)
         self._auth = self.settings.secret
         per_s = self.settings.requests_per_s
         self.regions = [
@@ -135,12 +136,14 @@ class BlockEngine:
             If they answer something else.
         """
         try:
-            response = await self._http().get(self.settings.tip_floor_url)
-            if not response.is_success:
-                raise EngineAwayError(f"tip floor: HTTP status {response.status_code}; try again")
-            return read_tip_floor(msgspec.json.decode(response.content))
-        except (httpx.HTTPError, msgspec.DecodeError) as away:
-            raise EngineAwayError(f"tip floor: {type(away).__name__}; try again") from None
+            answer = await self._http.request("GET", self.settings.tip_floor_url)
+            if not answer.is_success:
+                raise EngineAwayError(f"tip floor: HTTP status {answer.status}; try again")
+            return read_tip_floor(msgspec.json.decode(answer.content))
+        except HttpError as away:
+            raise EngineAwayError(f"tip floor: {away.kind}; try again") from None
+        except msgspec.DecodeError as error:
+            raise EngineAwayError(f"tip floor: {type(error).__name__}; try again") from None
 
     async def bundle_statuses(self, ids: Sequence[str]) -> list[Any]:
         """Which bundles landed, as the engine has it: for the log, never a proof."""
@@ -167,9 +170,7 @@ class BlockEngine:
 
     async def close(self) -> None:
         """Close every connection."""
-        client, self._client = self._client, None
-        if client is not None:
-            await client.aclose()
+        await self._http.close()
 
     async def __aenter__(self) -> Self:
         return self
@@ -197,10 +198,10 @@ class BlockEngine:
                 raise last or EngineAwayError("every region of the block engine rests; try again later")
             try:
                 result = await self._ask(region, request)
-            except httpx.HTTPError as away:
+            except HttpError as away:
                 region.failed += 1
-                self._rest(region, self.settings.rest_s, type(away).__name__)
-                last = EngineAwayError(f"block engine {region.name} did not answer ({type(away).__name__}); try again")
+                self._rest(region, self.settings.rest_s, away.kind)
+                last = EngineAwayError(f"block engine {region.name} did not answer ({away.kind}); try again")
                 asked.add(region.name)
                 continue
             if not isinstance(result, Refusal) or result.meaning is Meaning.ALREADY_PROCESSED:
@@ -226,14 +227,14 @@ class BlockEngine:
 
     async def _ask(self, region: Region, request: EngineRequest) -> Any:
         headers = {"content-type": "application/json"} | ({AUTH_HEADER: self._auth} if self._auth else {})
-        response = await self._http().post(region.url + request.path, content=request.body, headers=headers)
+        answer = await self._http.request("POST", region.url + request.path, request.body, headers)
         try:
-            answer = msgspec.json.decode(response.content)
+            told = msgspec.json.decode(answer.content)
         except msgspec.DecodeError:
-            answer = response.content[:200].decode(errors="replace")
-        if response.is_success and isinstance(answer, dict) and answer.get("result") is not None:
-            return answer["result"]
-        refusal = read_refusal(response.status_code, answer, response.headers.get("retry-after"))
+            told = answer.content[:200].decode(errors="replace")
+        if answer.is_success and isinstance(told, dict) and told.get("result") is not None:
+            return told["result"]
+        refusal = read_refusal(answer.status, told, answer.headers.get("retry-after"))
         if self._auth:
             refusal = msgspec.structs.replace(refusal, text=refusal.text.replace(self._auth, HIDDEN))
         return refusal
@@ -252,9 +253,3 @@ class BlockEngine:
         region.last_error = reason
         region.rests_until = max(region.rests_until, self.monotonic() + seconds)
         log.warning("region_rests", region=region.name, reason=reason, rest_s=round(seconds, 3))
-
-    def _http(self) -> httpx.AsyncClient:
-        if self._client is None:
-            limits = httpx.Limits(max_connections=32, keepalive_expiry=120.0)
-            self._client = httpx.AsyncClient(timeout=self.settings.timeout_s, trust_env=False, limits=limits)
-        return self._client

@@ -1,0 +1,137 @@
+"""One HTTP client for everything that is asked: what it hides, what it does not do, and every way of not answering."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+import proxies
+from alphaloop.markets.pumpfun.ingest.http import Http, HttpError
+from local_server import LocalServer
+
+ANSWERS = {
+    b"/plain": b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nset-cookie: a=b\r\n\r\nok",
+    b"/away": b"HTTP/1.1 302 Found\r\nlocation: /plain\r\ncontent-length: 0\r\n\r\n",
+    b"/half": b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nok",
+    b"/none": b"",
+    b"/noise": b"good day to you\r\n\r\n",
+}
+
+
+class Server:
+    """Answers by path, and keeps what it was asked."""
+
+    def __init__(self) -> None:
+        self.heads: list[bytes] = []
+        self._server = LocalServer(self.serve)
+
+    async def __aenter__(self) -> Server:
+        self.port = await self._server.start(0)
+        return self
+
+    async def __aexit__(self, *_error: object) -> None:
+        await self._server.stop()
+
+    async def serve(self, reader: Any, writer: Any) -> None:
+        while True:
+            head = await reader.readuntil(b"\r\n\r\n")
+            self.heads.append(head)
+            path = head.split(b" ")[1]
+            if path == b"/slow":
+                await asyncio.sleep(60)
+            writer.write(ANSWERS[path])
+            await writer.drain()
+            if path != b"/plain" and path != b"/away":
+                return
+
+
+def asked(path: str, times: int = 1, **options: Any) -> tuple[Any, list[bytes]]:
+    async def ask() -> tuple[Any, list[bytes]]:
+        async with Server() as server, Http(**({"timeout_s": 5.0} | options)) as client:
+            for _ in range(times):
+                answer = await client.request("GET", f"http://127.0.0.1:{server.port}{path}")
+            return answer, server.heads
+
+    return asyncio.run(ask())
+
+
+def test_an_answer_is_read_and_no_cookie_kept() -> None:
+    answer, heads = asked("/plain", times=2)
+    assert (answer.status, answer.content, answer.is_success) == (200, b"ok", True)
+    assert len(heads) == 2
+    assert b"cookie" not in heads[1].lower()
+
+
+def test_a_redirect_is_an_answer() -> None:
+    answer, heads = asked("/away")
+    assert (answer.status, answer.is_success, len(heads)) == (302, False, 1)
+
+
+def test_no_proxy_of_the_environment_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    assert asked("/plain")[0].status == 200
+
+
+@pytest.mark.parametrize("path", ["/half", "/none", "/noise", "/slow"])
+def test_what_is_no_answer_is_one_error(path) -> None:
+    with pytest.raises(HttpError) as caught:
+        asked(path, timeout_s=0.3)
+    assert caught.value.kind.endswith("Error")
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:1/", "http://chain.invalid/", "http://", "nonsense", "http://[::1"])
+def test_where_nobody_is_or_could_be_is_the_same_error(url) -> None:
+    async def ask() -> None:
+        async with Http(5.0) as client:
+            await client.request("POST", url, b"{}")
+
+    with pytest.raises(HttpError):
+        asyncio.run(ask())
+
+
+@pytest.mark.parametrize("kind", ["http", "socks5h"])
+@pytest.mark.parametrize("broken", [True, False])
+def test_a_proxy_that_turns_away_or_finds_nobody(kind, broken) -> None:
+    async def ask() -> Any:
+        made = proxies.HttpProxy if kind == "http" else proxies.SocksProxy
+        async with made("name", "p@ss/word", kind) as proxy, Http(5.0, proxy.url) as client:
+            proxy.broken = broken
+            return await client.request("POST", "http://127.0.0.1:1/", b"{}")
+
+    if kind == "http" and broken:
+        assert asyncio.run(ask()).status == 407
+    else:
+        with pytest.raises(HttpError) as caught:
+            asyncio.run(ask())
+        assert "p@ss" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("kind", "asks"), [("http", "POST http://127.0.0.1:{}/plain"), ("socks5h", "127.0.0.1:{}")])
+def test_a_proxy_is_asked_with_its_credentials(kind, asks) -> None:
+    async def ask() -> tuple[Any, Any, int]:
+        made = proxies.HttpProxy if kind == "http" else proxies.SocksProxy
+        async with Server() as server, made("name", "p@ss/word", kind) as proxy, Http(5.0, proxy.url) as client:
+            answer = await client.request("POST", f"http://127.0.0.1:{server.port}/plain", b"")
+            return answer, proxy, server.port
+
+    answer, proxy, port = asyncio.run(ask())
+    assert answer.content == b"ok"
+    assert proxy.asked == [asks.format(port)]
+    assert proxy.refused == 0
+
+
+def test_it_opens_again_after_it_was_closed() -> None:
+    async def ask() -> int:
+        async with Server() as server:
+            client = Http(5.0)
+            await client.request("GET", f"http://127.0.0.1:{server.port}/plain")
+            await client.close()
+            answer = await client.request("GET", f"http://127.0.0.1:{server.port}/plain")
+            await client.close()
+            await client.close()
+            return answer.status
+
+    assert asyncio.run(ask()) == 200
