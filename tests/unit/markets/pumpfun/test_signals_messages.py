@@ -101,6 +101,34 @@ def test_strange_messages_are_refused(body: bytes, fault: str, said: str) -> Non
     assert info.value.fault == fault
 
 
+ANTI = {"token_mint": "mint", "known_ns": 5, "anti_id": "a", "triggers": ["wash"], "reasons": ["30 %"], "severity": 1}
+
+
+@pytest.mark.parametrize(
+    "layout",
+    [
+        lambda body: body,
+        lambda body: json.dumps(json.loads(body)).encode(),
+        lambda body: json.dumps(json.loads(body), indent=1).encode() + b"\n",
+        lambda body: json.dumps(dict(sorted(json.loads(body).items()))).encode(),
+        lambda body: body[:-1] + b',"more":{"v":2}}',
+        lambda body: b" " + body,
+    ],
+    ids=["ours", "spaces", "lines", "sorted", "more", "before"],
+)
+def test_a_message_is_the_same_in_any_layout(layout) -> None:
+    for message in (SignalMessage(**SIGNAL, features=[0.5, None]), AntiSignalMessage(**ANTI)):
+        assert decode(layout(encode(message))) == message
+
+
+def test_what_comes_twice_counts_as_it_came_last_in_any_layout() -> None:
+    body = encode(AntiSignalMessage(**ANTI))
+    with pytest.raises(UnreadableError, match="version 2"):
+        decode(body[:-1] + b',"v":2}')
+    with pytest.raises(UnreadableError, match="'regime' is damaged"):
+        decode(body[:-1] + b',"type":"regime"}')
+
+
 def test_missing_is_null_and_never_a_number() -> None:
     assert number(float("nan")) is None
     assert number(float("inf")) is None

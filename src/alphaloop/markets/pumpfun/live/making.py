@@ -7,10 +7,10 @@ came with the order. The limit of slippage is thus all that stands between the d
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
+from zlib import crc32
 
 from alphaloop.core.clock import NS_PER_S
 from alphaloop.core.errors import AlphaloopError
@@ -230,7 +230,7 @@ class OrderMaker:
 
 def _lot(order: Order) -> int:
     """A number that spreads orders over recipients and tip accounts, the same whenever the order is made."""
-    return int.from_bytes(hashlib.sha256(order.order_id.encode()).digest()[:4], "big")
+    return crc32(order.order_id.encode())
 
 
 def _refused(order: Order, now_ns: int, error: AlphaloopError, remedy: str) -> Refused:

@@ -50,12 +50,14 @@ class Roads:
 
     async def hand_over(self, envelope: Envelope) -> Handed:
         """Hand a transaction to everybody that the settings name."""
-        roads = [] if self.engine is None else [self._by_engine(self.engine, envelope)]
-        if self.settings.use_rpc == "always" or not roads:
-            roads.append(self._by_rpc(envelope))
-        told = await asyncio.gather(*roads)
-        if self.settings.use_rpc == "fallback" and self.engine is not None and not told[0].via:
-            told.append(await self._by_rpc(envelope))
+        if self.engine is None:
+            told = [await self._by_rpc(envelope)]
+        elif self.settings.use_rpc == "always":
+            told = list(await asyncio.gather(self._by_engine(self.engine, envelope), self._by_rpc(envelope)))
+        else:
+            told = [await self._by_engine(self.engine, envelope)]
+            if self.settings.use_rpc == "fallback" and not told[0].via:
+                told.append(await self._by_rpc(envelope))
         via = "+".join(one.via for one in told if one.via)
         return Handed(via, "" if via else "; ".join(one.reason for one in told))
 

@@ -188,6 +188,8 @@ class Trader:
                     fill = await self.venue.fill(attempt.signature, trade.asset, attempt.side)
                 except AwayError as unread:
                     fill, away, reason = None, unread, str(unread)
+                # A signal that came meanwhile goes first.
+                await self.sleep(0)
                 if isinstance(fill, Filled):
                     self.tell(fill)
                 elif self.clock.now_ns() - attempt.landed_ns > to_ns(self.pace.unread_s):

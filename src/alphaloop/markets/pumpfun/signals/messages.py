@@ -192,6 +192,7 @@ _WIDTHS: Final = {features.hash: len(features.names) for features in (SIGNAL, GE
 _encoder: Final = msgspec.json.Encoder()
 _envelopes: Final = msgspec.json.Decoder(_Envelope)
 _decoders: Final = {name: msgspec.json.Decoder(kind) for name, kind in TYPES.items()}
+_HEADED: Final = tuple((head, _decoders[_NAMES[kind]]) for kind, head in _HEADS.items())
 # Text that is no UTF-8 has an error of its own; what is nested without end has another.
 _FAULTS: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 
@@ -215,6 +216,29 @@ def decode(body: bytes) -> Any:
         If it is no message, of an unknown type, of another version than this reader's, or has another number of
         features than its feature set.
     """
+    message = _as_encoded(body)
+    if message is None:
+        message = _as_any_json(body)
+    if isinstance(message, Scorable):
+        width = _WIDTHS.get(message.feature_set_hash)
+        if width is not None and len(message.features) != width:
+            found = f"{len(message.features)} features, its set has {width}"
+            raise UnreadableError("malformed", f"message of type {_NAMES[type(message)]!r} has {found}; drop it")
+    return message
+
+
+def _as_encoded(body: bytes) -> Any:
+    """The message if its bytes are laid out as `encode` does it, else None: half the work of reading any JSON."""
+    for head, decoder in _HEADED:
+        if body.startswith(head) and body.endswith(b"}"):
+            try:
+                return decoder.decode(memoryview(body)[len(head) : -1])
+            except _FAULTS:
+                return None  # perhaps there is something behind the data
+    return None
+
+
+def _as_any_json(body: bytes) -> Any:
     try:
         envelope = _envelopes.decode(body)
     except _FAULTS as error:
@@ -233,15 +257,9 @@ def decode(body: bytes) -> Any:
             "unknown_type", f"message has unknown type {envelope.type!r}; known are: {', '.join(TYPES)}"
         )
     try:
-        message = decoder.decode(envelope.data)
+        return decoder.decode(envelope.data)
     except _FAULTS as error:
         raise UnreadableError("malformed", f"message of type {envelope.type!r} is damaged: {error}; drop it") from None
-    if isinstance(message, Scorable):
-        width = _WIDTHS.get(message.feature_set_hash)
-        if width is not None and len(message.features) != width:
-            found = f"{len(message.features)} features, its set has {width}"
-            raise UnreadableError("malformed", f"message of type {envelope.type!r} has {found}; drop it")
-    return message
 
 
 def number(value: float) -> Number:

@@ -26,7 +26,11 @@ def key(text: str) -> Pubkey:
     DataError
         If it is not the text of 32 bytes.
     """
-    return Pubkey.from_bytes(to_bytes(text))
+    try:
+        return Pubkey.from_string(text)
+    except ValueError:
+        # Slower, but it says what is wrong.
+        return Pubkey.from_bytes(to_bytes(text))
 
 
 PUMP: Final = key(PUMP_PROGRAM)
