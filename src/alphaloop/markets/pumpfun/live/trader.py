@@ -188,14 +188,19 @@ class Trader:
                     fill = await self.venue.fill(attempt.signature, trade.asset, attempt.side)
                 except AwayError as unread:
                     fill, away, reason = None, unread, str(unread)
-                # A signal that came meanwhile goes first.
-                await self.sleep(0)
+                await self._give_way()
                 if isinstance(fill, Filled):
                     self.tell(fill)
+                    await self._give_way()
                 elif self.clock.now_ns() - attempt.landed_ns > to_ns(self.pace.unread_s):
                     self._unread(trade, attempt, reason)
         if away is not None:
             raise away
+
+    async def _give_way(self) -> None:
+        """Let a signal that came meanwhile go first: the loop reads its sockets behind what was ready before."""
+        await self.sleep(0)
+        await self.sleep(0)
 
     def _unread(self, trade: Trade, attempt: Attempt, reason: str) -> None:
         """Call a person, once: money has moved, and nobody knows how much."""
