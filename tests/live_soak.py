@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import sqlite3
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -41,6 +42,23 @@ class Broken(AssertionError):
     """Something is lost, or done twice."""
 
 
+class LockedFile:
+    """A SQLite file as a server that can be stopped: while somebody else holds its lock, nobody writes."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._holder: sqlite3.Connection | None = None
+
+    def stop(self) -> None:
+        self._holder = sqlite3.connect(self._path, timeout=30.0, isolation_level=None, check_same_thread=False)
+        self._holder.execute("BEGIN IMMEDIATE")
+
+    def start(self) -> None:
+        if self._holder is not None:
+            self._holder.rollback()
+            self._holder.close()
+
+
 @dataclass
 class Soak:
     """One soak: the world, its faults, and the lives of the process.
@@ -56,7 +74,7 @@ class Soak:
     traders: Traders
     db: str
     redis: Any
-    postgres: Any
+    database: Any
     seed: int
     said: list[str] = field(default_factory=list)
     lives: int = 0
@@ -130,7 +148,7 @@ class Soak:
         await self._away(self.redis, seconds)
 
     async def _no_database(self, seconds: float) -> None:
-        await self._away(self.postgres, seconds)
+        await self._away(self.database, seconds)
 
     async def _away(self, server: Any, seconds: float) -> None:
         await asyncio.to_thread(server.stop)

@@ -227,9 +227,15 @@ async def require_reload(folder: Any, trained: Any, trader: Any, say: Any) -> No
     shutil.copytree(trained.models / "third", folder.models / "third")
     await say("reload")
     await trader.until("model_refused")
-    status = (await say("status", "--json")).json
-    assert status["models"]["models"][live.MODEL]["id"] == second["model_id"]
-    assert list(status["models"]["refused"]) == [live.MODEL]
+    models = (await say("status", "--json")).json["models"]
+    limit = time.monotonic() + 30
+    # The look that refused it is not over yet: the trees of the one before are still taken apart.
+    while not models["refused"] and time.monotonic() < limit:
+        await asyncio.sleep(0.1)
+        models = (await say("status", "--json")).json["models"]
+    assert list(models["refused"]) == [live.MODEL]
+    assert models["models"][live.MODEL]["id"] == second["model_id"]
+    assert models["left_whole"] == {}
     assert "refused" in (await say("status")).out
 
 

@@ -25,7 +25,11 @@ LARGEST: Final = int(np.iinfo(np.uint16).max)
 
 
 NODE: Final = np.dtype([("threshold", np.float32), ("feature", np.uint16), ("left", np.uint16)])
-"""A node: right if not ``cell[feature] <= threshold``; `left` counts from the node itself, and is 0 in a leaf."""
+"""A node: right if not ``cell[feature] <= threshold``; `left` counts from the node itself.
+
+`feature` is less than the F features of a row, or by so many more where a missing value goes left. In a leaf it is 2 F,
+`threshold` is the leaf's weight, and `left` is 0.
+"""
 
 
 class NotApartError(ValueError):
@@ -39,9 +43,6 @@ class Trees:
     Attributes
     ----------
     nodes : array of NODE, shape (M,)
-        `feature` is less than the features of a row, or by so many more where a missing value goes left.
-    leaves : float32 array of shape (M,)
-        Weight of each leaf, 0 at splits.
     roots, depths : int64 arrays of shape (T,)
         Where each tree begins in `nodes`, and how many steps its deepest leaf is away from there.
     base : float
@@ -49,7 +50,6 @@ class Trees:
     """
 
     nodes: NDArray[Any]
-    leaves: NDArray[np.float32]
     roots: NDArray[np.int64]
     depths: NDArray[np.int64]
     base: float
@@ -122,7 +122,7 @@ def _trees(attributes: dict[str, Any], width: int) -> Trees:
     if not np.all(is_leaf | (modes == BRANCH)):
         raise NotApartError(f"its trees branch by {sorted(set(modes.tolist()))}, not by {BRANCH.decode()}")
     base = attributes.get("base_values", [])
-    if len(base) > 1 or 2 * width > LARGEST:
+    if len(base) > 1 or 2 * width >= LARGEST:
         raise NotApartError(f"{len(base)} base values and {width} features are more than the walk takes")
     return _Table(attributes, is_leaf).laid_out(width, base[0] if len(base) else 0.0)
 
@@ -161,6 +161,8 @@ class _Table:
         if not np.array_equal(np.sort(hit), np.flatnonzero(is_leaf)):
             raise NotApartError("not every leaf has one weight")
         self.weight[hit] = np.array(attributes["target_weights"], np.float32)
+        if not np.all(np.isfinite(self.weight)):
+            raise NotApartError("a leaf weighs what is no number")
 
     def laid_out(self, width: int, base: float) -> Trees:
         """Nodes level by level within each tree, siblings side by side."""
@@ -169,12 +171,12 @@ class _Table:
             raise NotApartError(f"a tree has {sizes.max()} nodes, the walk takes {LARGEST}")
         roots = np.cumsum(sizes) - sizes
         level, slots, free = self._roots(), roots.copy(), roots + 1
-        nodes, leaves = np.zeros(len(self.tree), NODE), np.zeros(len(self.tree), np.float32)
-        nodes["threshold"], nodes["feature"] = np.inf, width  # a leaf: whatever the cell holds, stay
+        nodes = np.zeros(len(self.tree), NODE)
+        nodes["feature"] = 2 * width
         depths, depth = np.zeros(self.count, np.int64), 0
         while len(level):
             depths[self.tree[level]] = depth
-            leaves[slots] = self.weight[level]
+            nodes["threshold"][slots] = self.weight[level]
             split = ~self.is_leaf[level]
             level, slots = level[split], slots[split]
             tree = self.tree[level]
@@ -188,7 +190,7 @@ class _Table:
             level = np.column_stack((self.left[level], self.right[level])).ravel()
             slots = np.column_stack((children, children + 1)).ravel()
             depth += 1
-        return Trees(nodes, leaves, roots, depths, base)
+        return Trees(nodes, roots, depths, base)
 
     def _roots(self) -> NDArray[np.int64]:
         """The one node of each tree that is nobody's child, in the order of the trees."""

@@ -1,8 +1,9 @@
-"""The compiled walk from the roots of trees to their leaves, several trees at a time.
+"""The compiled walk from the roots of trees to their leaves, several walks at a time.
 
 Where a row goes in a tree is not known before it is there, so one walk alone waits for memory at every step. Sixteen
-walks that take their steps in turn wait together. No step branches: a node says how far away its left child is, the
-right one lies behind it, and a leaf is its own left child for ever.
+walks that take their steps in turn wait together: one row in sixteen trees, or several rows in fewer, which then find
+the nodes where the others have just been. No step branches: a node says how far away its left child is, the right one
+lies behind it, and a leaf is its own left child for ever.
 """
 
 # ruff: noqa: ANN001, ANN201
@@ -17,40 +18,52 @@ from numba import njit
 TOGETHER: Final = 16
 
 # Unsigned: numba looks whether a signed index is negative, at every step.
-_ONE, _SIXTEEN = np.uint64(1), np.uint64(TOGETHER)
+_ZERO, _ONE, _SIXTEEN = np.uint64(0), np.uint64(1), np.uint64(TOGETHER)
 
 
 @njit(cache=True, error_model="numpy")
-def walk(nodes, leaves, roots, depths, order, ends, bases, rows, cells, at, found, sums):
+def walk(nodes, roots, depths, order, ends, bases, rows, cells, at, cell, found, sums):
     """Write to `sums` (K, n) what K ensembles sum to on `rows` (n, F).
 
-    `nodes`, `leaves`, `roots`, `depths` are the ensembles' own, one after the other; `order` has the trees by depth,
-    `ends` (K,) the tree behind the last one of each; `cells` (2 F,), `at` (TOGETHER,) and `found` (T,) are for notes.
+    `nodes`, `roots`, `depths` are the ensembles' own, one after the other; `order` has the trees by depth, `ends` (K,)
+    the tree behind the last one of each. The others are for notes: `cells` (TOGETHER, 2 F + 1), `at` and `cell`
+    (TOGETHER,), `found` (T, TOGETHER).
     """
-    width = rows.shape[1]
-    trees = np.uint64(len(roots))
-    for row in range(rows.shape[0]):
-        for column in range(width):
-            value = rows[row, column]
-            cells[column] = value
-            # Second halves are read where a missing value goes left: it is below every threshold there.
-            cells[width + column] = -np.inf if np.isnan(value) else value
-        for start in range(np.uint64(0), trees, _SIXTEEN):
-            several = min(_SIXTEEN, trees - start)
-            for k in range(several):
-                at[k] = roots[order[start + k]]
+    width = np.uint64(rows.shape[1])
+    trees, n = np.uint64(len(roots)), np.uint64(rows.shape[0])
+    flat = cells.ravel()
+    for first in range(_ZERO, n, _SIXTEEN):
+        m = min(_SIXTEEN, n - first)
+        for r in range(m):
+            for column in range(width):
+                value = rows[first + r, column]
+                cells[r, column] = value
+                # Second halves are read where a missing value goes left: it is below every threshold there.
+                cells[r, width + column] = -np.inf if np.isnan(value) else value
+            # And this is what leaves read: it is below every weight, so that they stay.
+            cells[r, width + width] = -np.inf
+        together = _SIXTEEN // m
+        for k in range(_SIXTEEN):
+            cell[k] = (k % m) * (width + width + _ONE)
+        for start in range(_ZERO, trees, together):
+            several = min(together, trees - start)
+            for t in range(several):
+                for r in range(m):
+                    at[t * m + r] = roots[order[start + t]]
             for _ in range(depths[order[start + several - _ONE]]):
-                for k in range(several):
+                for k in range(several * m):
                     node = nodes[at[k]]
-                    right = not (cells[np.uint64(node.feature)] <= node.threshold)
+                    right = not (flat[cell[k] + np.uint64(node.feature)] <= node.threshold)
                     at[k] = at[k] + np.uint64(node.left) + np.uint64(right)
-            for k in range(several):
-                found[order[start + k]] = leaves[at[k]]
-        # Of each ensemble one after the other in float32, the base last, as onnxruntime adds them.
-        tree = np.uint64(0)
-        for ensemble in range(len(ends)):
-            total = np.float32(0.0)
-            while tree < ends[ensemble]:
-                total += found[tree]
-                tree += _ONE
-            sums[ensemble, row] = total + bases[ensemble]
+            for t in range(several):
+                for r in range(m):
+                    found[order[start + t], r] = nodes[at[t * m + r]].threshold
+        for r in range(m):
+            # Of each ensemble one after the other in float32, the base last, as onnxruntime adds them.
+            tree = _ZERO
+            for ensemble in range(len(ends)):
+                total = np.float32(0.0)
+                while tree < ends[ensemble]:
+                    total += found[tree, r]
+                    tree += _ONE
+                sums[ensemble, first + r] = total + bases[ensemble]

@@ -38,15 +38,15 @@ class Walk:
         self._nodes = np.concatenate([each.nodes for each in ensembles])
         self._trees = (
             self._nodes,
-            np.concatenate([each.leaves for each in ensembles]),
             *(part.astype(np.uint64) for part in (roots, depths, order)),
             np.cumsum([len(each.roots) for each in ensembles]).astype(np.uint64),
             np.array([each.base for each in ensembles], np.float32),
         )
         self._scratch = (
-            np.zeros(2 * width, np.float32),
+            np.zeros((TOGETHER, 2 * width + 1), np.float32),
             np.zeros(TOGETHER, np.uint64),
-            np.zeros(len(roots), np.float32),
+            np.zeros(TOGETHER, np.uint64),
+            np.zeros((len(roots), TOGETHER), np.float32),
         )
 
     def __call__(self, rows: NDArray[np.float32], sums: NDArray[np.float32]) -> None:

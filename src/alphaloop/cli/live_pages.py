@@ -35,6 +35,8 @@ def _show_models(found: Mapping[str, Any]) -> None:
         say(f"  missing     {name}")
     for name, reason in found["refused"].items():
         say(f"  refused     {name}: {reason}")
+    for name, reason in found["left_whole"].items():
+        say(f"  slower      {name} runs in onnxruntime whole: {reason}")
 
 
 def show_positions(found: Mapping[str, Any]) -> None:

@@ -177,6 +177,7 @@ def attribute(name: str) -> list:
         ({"nodes_values": None}, "are described by"),
         ({"later": 1}, "are described by"),
         ({"target_nodeids": [attribute("target_nodeids")[0]] * len(attribute("target_nodeids"))}, "one weight"),
+        ({"target_weights": [float("nan")] * len(attribute("target_weights"))}, "no number"),
         ({"nodes_nodeids": [0] * len(attribute("nodes_nodeids"))}, "same id"),
         ({"nodes_truenodeids": [0] * len(attribute("nodes_nodeids"))}, "no trees"),
         ({"nodes_truenodeids": [1000] * len(attribute("nodes_nodeids"))}, "leads nowhere"),
