@@ -90,6 +90,7 @@ def test_the_registry_promotes_and_rolls_back(alphaloop: Any, trained: dict[str,
     assert back.code == 3
 
 
+@pytest.mark.slow
 def test_the_same_seed_trains_the_same_model(
     alphaloop: Any, trained: dict[str, Any], place: Path, data: Path, tmp_path: Path
 ) -> None:

@@ -34,7 +34,7 @@ def go_round(alphaloop: Any, place: Path, recipe: str, data: Path, *options: obj
 
 
 def test_minute_bars_of_a_future(alphaloop: Any, real_data: Path, tmp_path: Path) -> None:
-    data = newest(real_data / "crypto_1m" / "binance_futures_SOLUSDT_1m.parquet", tmp_path / "sol.parquet", 30_000)
+    data = newest(real_data / "crypto_1m" / "binance_futures_SOLUSDT_1m.parquet", tmp_path / "sol.parquet", 15_000)
     result = go_round(alphaloop, tmp_path, "direction", data)
     # A minute's direction is next to a coin toss; a score far from it would be a leak of ours.
     assert 0.40 < result["test"]["roc_auc"]["value"] < 0.60

@@ -124,7 +124,7 @@ def _trees(attributes: dict[str, Any], width: int) -> Trees:
     base = attributes.get("base_values", [])
     if len(base) > 1 or 2 * width >= LARGEST:
         raise NotApartError(f"{len(base)} base values and {width} features are more than the walk takes")
-    return _Table(attributes, is_leaf).laid_out(width, base[0] if len(base) else 0.0)
+    return _Table(attributes, is_leaf, width).laid_out(width, base[0] if len(base) else 0.0)
 
 
 class _Table:
@@ -136,9 +136,11 @@ class _Table:
         (M,) int64; children are numbers of nodes, -1 in leaves.
     """
 
-    def __init__(self, attributes: dict[str, Any], is_leaf: NDArray[np.bool_]) -> None:
+    def __init__(self, attributes: dict[str, Any], is_leaf: NDArray[np.bool_], width: int) -> None:
         trees, self.is_leaf = np.array(attributes["nodes_treeids"], np.int64), is_leaf
         identities = np.array(attributes["nodes_nodeids"], np.int64)
+        if identities.min() < 0:
+            raise NotApartError("a node has a negative id")
         names, self.tree = np.unique(trees, return_inverse=True)
         self.count = len(names)
         size = int(identities.max()) + 1
@@ -154,6 +156,10 @@ class _Table:
         )
         self.threshold = np.array(attributes["nodes_values"], np.float32)
         self.feature = np.array(attributes["nodes_featureids"], np.int64)
+        read = self.feature[~is_leaf]
+        # The walk looks at no bounds.
+        if np.any((read < 0) | (read >= width)) or np.any(np.isnan(self.threshold[~is_leaf])):
+            raise NotApartError(f"a split reads none of the {width} features, or compares with no number")
         missing_left = attributes.get("nodes_missing_value_tracks_true", np.zeros(len(trees)))
         self.missing_left = np.array(missing_left, bool)
         self.weight = np.zeros(len(trees), np.float32)

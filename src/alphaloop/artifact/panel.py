@@ -7,7 +7,7 @@ trees with something behind them stays whole, and so does one whose bits come ou
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import numpy as np
@@ -21,6 +21,7 @@ from alphaloop.artifact.scorer import Scorer
 if TYPE_CHECKING:
     from alphaloop.artifact.walked import Walked
 
+FEW: Final = 16
 NOT_YET: Final = "its trees are not walked yet"
 OTHER_BITS: Final = "its trees, walked, come to other bits than the whole graph"
 
@@ -68,9 +69,12 @@ class Panel:
     def __init__(self, scorers: Mapping[str, Scorer], features: int, walk: bool = True) -> None:
         self.left_whole: dict[str, str] = {} if walk else dict.fromkeys(scorers, NOT_YET)
         self._row = row_buffer(features)
+        for scorer in scorers.values():
+            scorer.require_rows(self._row)
+            self._require_rows = scorer.require_rows
         self._members: list[Member] = []
         for parts in self._apart(scorers) if walk else ():
-            self._members += self._proved(parts, scorers)
+            self._members += self._walked(parts, scorers)
         if self.left_whole:
             self._members.append(Whole({name: scorers[name] for name in self.left_whole}, self._row))
         # The first call of a session is many times slower than any other.
@@ -85,7 +89,14 @@ class Panel:
         return found
 
     def score_all(self, rows: NDArray[np.float32]) -> Found:
-        """Score rows of shape (n, F), n at least 1: probabilities (n, C) by model, the same to the bit."""
+        """Score rows of shape (n, F), n at least 1: probabilities (n, C) by model, the same to the bit.
+
+        Raises
+        ------
+        ModelCompatibilityError
+            If `rows` has another type or width.
+        """
+        self._require_rows(rows)
         rows = np.ascontiguousarray(rows)
         found: Found = {}
         for member in self._members:
@@ -96,14 +107,28 @@ class Panel:
         """What can be taken apart, by the versions of its graph."""
         groups: dict[tuple[Any, ...], dict[str, GraphParts]] = {}
         for name, scorer in scorers.items():
-            scorer.require_rows(self._row)
             try:
                 parts = take_apart(scorer.graph, self._row.shape[1])
             except NotApartError as reason:
                 self.left_whole[name] = str(reason)
+            except Exception as error:  # whatever a graph is like, it can be run whole
+                self._fails({name}, error)
             else:
                 groups.setdefault(parts.versions, {})[name] = parts
         return list(groups.values())
+
+    def _walked(self, parts: Mapping[str, GraphParts], scorers: Mapping[str, Scorer]) -> list[Walked]:
+        try:
+            return self._proved(parts, scorers)
+        except Exception as error:  # a compiler without a place for its files, a join that does not open
+            self._fails(parts, error)
+            return []
+
+    def _fails(self, names: Iterable[str], error: Exception) -> None:
+        reason = f"{type(error).__name__}: {error}"
+        for name in names:
+            log.warning("trees_not_walked", model=name, reason=reason)
+            self.left_whole[name] = reason
 
     def _proved(self, parts: Mapping[str, GraphParts], scorers: Mapping[str, Scorer]) -> list[Walked]:
         """Compare with the whole graphs, on golden rows and on rows near the thresholds, and leave out what differs."""
@@ -114,13 +139,15 @@ class Panel:
             return []
         walked = Walked(parts, scorers, self._row)
         rows = np.concatenate([walked.hard_rows(), *(scorers[name].contract.golden.inputs() for name in parts)])
-        together = walked.rows(rows)
-        alone = {name: np.empty_like(found) for name, found in together.items()}
+        whole = {name: scorers[name].score(rows) for name in parts}
+        wrong: set[str] = set()
+        # Few at a time: the walk lets nobody else at the interpreter, and decisions may be waiting.
+        for first in range(0, len(rows), FEW):
+            some = slice(first, first + FEW)
+            wrong |= {name for name, found in walked.rows(rows[some]).items() if not _same(found, whole[name][some])}
         for place, row in enumerate(rows):
             self._row[0] = row
-            for name, found in walked.row().items():
-                alone[name][place] = found
-        wrong = {name for name in parts if not _same(scorers[name].score(rows), together[name], alone[name])}
+            wrong |= {name for name, found in walked.row().items() if not _same(found, whole[name][place])}
         if not wrong:
             return [walked]
         for name in sorted(wrong):
@@ -145,6 +172,6 @@ class Whole:
         return {name: scorer.score(rows) for name, scorer in self._scorers.items()}
 
 
-def _same(expected: NDArray[np.float32], *others: NDArray[np.float32]) -> bool:
-    """Whether all have the same bits."""
-    return all(expected.tobytes() == other.tobytes() for other in others)
+def _same(one: NDArray[np.float32], other: NDArray[np.float32]) -> bool:
+    """Whether both have the same bits."""
+    return one.tobytes() == other.tobytes()

@@ -35,7 +35,7 @@ class Scorer:
     session : Session
         The opened graph, for whoever feeds it otherwise; see `RowScorer`.
     graph : bytes
-        The graph as it was sealed, for whoever takes it apart; see `TreeScorer`.
+        The graph as it was sealed, for whoever takes it apart; see `Panel`.
     """
 
     def __init__(self, identity: str, contract: Contract, onnx_bytes: bytes, source: str) -> None:

@@ -8,6 +8,7 @@ import pytest
 from onnx import helper
 
 import alphaloop.artifact.panel as panels
+import alphaloop.artifact.walked as walked
 from alphaloop.artifact.golden import Golden
 from alphaloop.artifact.graph_parts import NotApartError, take_apart
 from alphaloop.artifact.panel import Panel
@@ -143,6 +144,26 @@ def test_a_panel_of_another_width_is_refused(scorer) -> None:
         Panel({"model": scorer(graph(1))}, WIDTH + 1)
 
 
+@pytest.mark.parametrize("wrong", [rows(3).astype(np.float64), rows(3)[:, :4], rows(3)[0]])
+def test_rows_of_another_kind_are_refused(scorer, wrong) -> None:
+    panel = Panel({"model": scorer(graph(1))}, WIDTH)
+    with pytest.raises(ModelCompatibilityError):
+        panel.score_all(wrong)
+
+
+@pytest.mark.parametrize("where", ["take_apart", "Walked"])
+def test_whatever_fails_on_the_way_leaves_the_graphs_whole(scorer, monkeypatch, where) -> None:
+    def fails(*_: object) -> None:
+        raise RuntimeError("cannot cache function 'walk': no locator available")
+
+    monkeypatch.setattr(panels if where == "take_apart" else walked, where, fails)
+    scorers = {name: scorer(graph(seed), name) for seed, name in enumerate("ab")}
+    panel = Panel(scorers, WIDTH)
+    assert panel.left_whole.keys() == {"a", "b"}
+    assert "no locator" in panel.left_whole["a"]
+    assert_same_bits(panel, scorers, rows(30))
+
+
 def test_rows_in_any_layout(scorer) -> None:
     scorers = {"model": scorer(graph(1))}
     X = np.asfortranarray(rows(40))
@@ -178,6 +199,10 @@ def attribute(name: str) -> list:
         ({"later": 1}, "are described by"),
         ({"target_nodeids": [attribute("target_nodeids")[0]] * len(attribute("target_nodeids"))}, "one weight"),
         ({"target_weights": [float("nan")] * len(attribute("target_weights"))}, "no number"),
+        ({"nodes_featureids": [WIDTH] * len(attribute("nodes_featureids"))}, "none of the 6 features"),
+        ({"nodes_featureids": [-1] * len(attribute("nodes_featureids"))}, "none of the 6 features"),
+        ({"nodes_values": [float("nan")] * len(attribute("nodes_values"))}, "compares with no number"),
+        ({"nodes_nodeids": [-1] * len(attribute("nodes_nodeids"))}, "negative id"),
         ({"nodes_nodeids": [0] * len(attribute("nodes_nodeids"))}, "same id"),
         ({"nodes_truenodeids": [0] * len(attribute("nodes_nodeids"))}, "no trees"),
         ({"nodes_truenodeids": [1000] * len(attribute("nodes_nodeids"))}, "leads nowhere"),

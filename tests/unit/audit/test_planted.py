@@ -39,7 +39,7 @@ def cases() -> tuple[Case, ...]:
 
 
 def test_a_dozen_planted_functions_are_judged_as_declared():
-    table = suite.run(names=QUICK, seconds=3.0)
+    table = suite.run(names=QUICK, seconds=6.0)
     assert [row["said"] for row in table["cases"] if not row["passed"]] == []
     assert (table["leaks"], table["found"], table["clean"], table["false"]) == (10, 10, 2, 0)
     assert table["passed"] is True

@@ -38,7 +38,7 @@ class Server:
         while True:
             head = await reader.readuntil(b"\r\n\r\n")
             self.heads.append(head)
-            path = head.split(b" ")[1]
+            path = head.split(b" ")[1].partition(b"?")[0]
             if path == b"/slow":
                 await asyncio.sleep(60)
             writer.write(ANSWERS[path])
@@ -90,6 +90,31 @@ def test_where_nobody_is_or_could_be_is_the_same_error(url) -> None:
 
     with pytest.raises(HttpError):
         asyncio.run(ask())
+
+
+@pytest.mark.parametrize("proxy", ["http", "socks5", "socks5h"])
+@pytest.mark.parametrize("place", ["127.0.0.1:1", "proxy.invalid:1080"])
+def test_a_proxy_that_is_not_there(proxy, place) -> None:
+    async def ask() -> None:
+        async with Http(5.0, f"{proxy}://name:s3cret-w0rd@{place}") as client:
+            await client.request("POST", "http://127.0.0.1:1/key-of-mine", b"{}")
+
+    with pytest.raises(HttpError) as caught:
+        asyncio.run(ask())
+    assert "s3cret" not in str(caught.value)
+    assert "key-of-mine" not in str(caught.value)
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:{}/noise?api-key=abc", "http://127.0.0.1:{}/none", "http://[abc"])
+def test_an_error_tells_no_url(url) -> None:
+    async def ask() -> None:
+        async with Server() as server, Http(5.0) as client:
+            await client.request("GET", url.format(server.port))
+
+    with pytest.raises(HttpError) as caught:
+        asyncio.run(ask())
+    assert "127.0.0.1" not in str(caught.value)
+    assert "abc" not in str(caught.value)
 
 
 @pytest.mark.parametrize("kind", ["http", "socks5h"])

@@ -31,7 +31,8 @@ def test_a_promise_is_never_taken_back(parts) -> None:
     assert pulse.message().known_ns == 95
 
 
-def test_what_waits_is_not_promised(parts) -> None:
+@pytest.mark.parametrize("waiting_rows", [0, 1])
+def test_what_waits_or_is_about_to_is_not_promised(parts, waiting_rows) -> None:
     pulse = Pulse(MemoryBus(), **parts, feeds=[], clock=SteppedClock(100))
-    parts["delivery"].handed_ns, parts["delivery"].waiting_rows = 60, 1
+    parts["delivery"].handed_ns, parts["delivery"].waiting_rows = 60, waiting_rows
     assert pulse.message().known_ns == 50

@@ -153,6 +153,7 @@ class Collector:
             batch = self._advance(now_ns)
             if batch.rows or batch.messages:
                 # The timers have fired, and a snapshot will say so: whoever stops this must not stop their rows.
+                self._delivery.coming(batch.known_ns)
                 self._handing = asyncio.ensure_future(self._delivery.put(batch))
                 await asyncio.shield(self._handing)
 

@@ -126,6 +126,10 @@ class Delivery:
         waiting = chain(self._to_send, *(batch.messages for batch in self._to_store))
         return any(isinstance(message, Member) and message.set == name for _, message in waiting)
 
+    def coming(self, known_ns: int) -> None:
+        """Count a batch as handed over that will be put in a moment, so that nobody takes silence for its end."""
+        self.handed_ns = max(self.handed_ns, known_ns)
+
     async def put(self, batch: Batch) -> None:
         """Hand over a batch; waits while too much waits already, behind those who came before."""
         # One at a time: whoever has waited must not be overtaken by one who came when there was room again.
@@ -133,7 +137,7 @@ class Delivery:
             while self.is_full:
                 self._room.clear()
                 await self._room.wait()
-            self.handed_ns = max(self.handed_ns, batch.known_ns)
+            self.coming(batch.known_ns)
             if self._to_store and not batch.rows and not batch.messages:
                 # Trades in pools leave nothing behind; a day of them must not pile up while the database is away.
                 self._to_store[-1].known_ns = max(self._to_store[-1].known_ns, batch.known_ns)

@@ -8,26 +8,43 @@ from typing import Any, Final, NamedTuple, Self
 from urllib.parse import unquote, urlsplit
 
 import aiohttp
-from aiohttp_socks import ProxyConnector, ProxyError, ProxyTimeoutError, ProxyType
+from aiohttp_socks import ProxyConnectionError, ProxyConnector, ProxyError, ProxyTimeoutError, ProxyType
 
 SOCKS: Final = ("socks5", "socks5h")
 SOCKS_PORT: Final = 1080
 KEPT_S: Final = 15.0
 CONNECTIONS: Final = 32
+# A SOCKS proxy that hangs up in the middle of its greeting is an EOFError.
+NO_ANSWER: Final = (
+    aiohttp.ClientError,
+    ProxyConnectionError,
+    ProxyError,
+    ProxyTimeoutError,
+    OSError,
+    EOFError,
+    ValueError,
+)
 
 
 class HttpError(Exception):
-    """No answer came; the text may hold what was asked, and with it secrets.
+    """No answer came. The text says why without any URL: URLs hold keys, in more spellings than one could hide.
 
     Attributes
     ----------
     kind : str
-        Name of what happened, without secrets.
+        Name of what happened.
     """
 
     def __init__(self, error: Exception) -> None:
         self.kind = type(error).__name__
-        super().__init__(f"{self.kind}: {error}" if str(error) else self.kind)
+        more: object = ""
+        if isinstance(error, aiohttp.ClientResponseError):
+            more = f"{error.status} {error.message}".strip()
+        elif isinstance(error, OSError):
+            more = error.strerror
+        elif isinstance(error, ProxyError):
+            more = error  # the proxy's own words
+        super().__init__(f"{self.kind}: {more}" if more and str(more) else self.kind)
 
 
 class Answer(NamedTuple):
@@ -71,16 +88,15 @@ class Http:
         HttpError
             If none came in time, or the URL is none.
         """
-        if self._session is None:
-            self._session = self._opened()
-        proxy = None if self._is_socks else self._proxy
         try:
+            if self._session is None:
+                self._session = self._opened()
+            proxy = None if self._is_socks else self._proxy
             async with self._session.request(
                 method, url, data=content, headers=headers, proxy=proxy, allow_redirects=False
             ) as response:
                 return Answer(response.status, response.headers, await response.read())
-        # A SOCKS proxy that hangs up in the middle of its greeting is an EOFError.
-        except (aiohttp.ClientError, ProxyError, ProxyTimeoutError, OSError, EOFError, ValueError) as error:
+        except NO_ANSWER as error:
             raise HttpError(error) from None
 
     async def close(self) -> None:
@@ -103,10 +119,9 @@ class Http:
 
     def _opened(self) -> aiohttp.ClientSession:
         limits: dict[str, Any] = {"limit": CONNECTIONS, "keepalive_timeout": self._kept_s}
-        connector = aiohttp.TCPConnector(**limits)
         if self._proxy is not None and self._is_socks:
             parts = urlsplit(self._proxy)
-            connector = ProxyConnector(
+            connector: aiohttp.TCPConnector = ProxyConnector(
                 parts.hostname or "",
                 parts.port or SOCKS_PORT,
                 ProxyType.SOCKS5,
@@ -115,6 +130,8 @@ class Http:
                 rdns=parts.scheme == "socks5h",
                 **limits,
             )
+        else:
+            connector = aiohttp.TCPConnector(**limits)
         return aiohttp.ClientSession(
             connector=connector, timeout=self._timeout, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False
         )

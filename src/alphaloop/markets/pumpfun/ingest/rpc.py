@@ -27,7 +27,7 @@ class ChainError(AlphaloopError):
 class RpcSettings(Settings):
     """How patient requests are."""
 
-    timeout_s: float = Field(default=15.0, gt=0, description="wait for an answer at most")
+    timeout_s: float = Field(default=15.0, gt=0, description="wait for a whole answer at most")
     attempts: int = Field(default=8, ge=1, description="tries of one request, over all endpoints")
     units: dict[str, int] = Field(
         default_factory=dict, description="request units of a method where it is not one, such as getTransaction"

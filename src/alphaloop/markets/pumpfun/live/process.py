@@ -52,7 +52,7 @@ class LiveProcess:
     warm_up : coroutine function
         Returns once the venue has the facts that its first order needs.
     settled : callable
-        Called when trading has begun, and after each look for models: what is there now will stay.
+        Called when trading has begun and when models are new: most of what is there now will stay.
 
     Attributes
     ----------
@@ -143,10 +143,12 @@ class LiveProcess:
             self.stops[stopped_by] = self.stops.get(stopped_by, 0) + 1
 
     async def _keep_models(self) -> None:
+        await asyncio.to_thread(self.models.reload)
+        self.settled()
         while True:
-            await asyncio.to_thread(self.models.reload)
-            self.settled()
             await asyncio.sleep(self.settings.pace.reload_s)
+            if await asyncio.to_thread(self.models.reload):
+                self.settled()
 
     async def _end(self, trader: Trader, stop: Stop, tasks: list[asyncio.Task[Any]]) -> None:
         """Let nothing new in, store what is there, and say who ended it."""
