@@ -68,7 +68,7 @@ class Panel:
 
     def __init__(self, scorers: Mapping[str, Scorer], features: int, walk: bool = True) -> None:
         self.left_whole: dict[str, str] = {} if walk else dict.fromkeys(scorers, NOT_YET)
-        self._row = row_buffer(features)
+        self._names, self._row = tuple(scorers), row_buffer(features)
         for scorer in scorers.values():
             scorer.require_rows(self._row)
             self._require_rows = scorer.require_rows
@@ -83,10 +83,7 @@ class Panel:
     def score(self, vector: NDArray[np.float32]) -> Found:
         """Score a row of shape (F,): probabilities (C,) by model, which the next call overwrites."""
         self._row[0] = vector
-        found: Found = {}
-        for member in self._members:
-            found |= member.row()
-        return found
+        return self._in_order([member.row() for member in self._members])
 
     def score_all(self, rows: NDArray[np.float32]) -> Found:
         """Score rows of shape (n, F), n at least 1: probabilities (n, C) by model, the same to the bit.
@@ -98,10 +95,14 @@ class Panel:
         """
         self._require_rows(rows)
         rows = np.ascontiguousarray(rows)
-        found: Found = {}
-        for member in self._members:
-            found |= member.rows(rows)
-        return found
+        return self._in_order([member.rows(rows) for member in self._members])
+
+    def _in_order(self, found: list[Found]) -> Found:
+        """Everything that was found, in the order of the scorers: what is recorded of a row is the same on any road."""
+        if len(found) == 1:
+            return found[0]
+        together = {name: each for some in found for name, each in some.items()}
+        return {name: together[name] for name in self._names}
 
     def _apart(self, scorers: Mapping[str, Scorer]) -> list[dict[str, GraphParts]]:
         """What can be taken apart, by the versions of its graph."""
