@@ -10,6 +10,12 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
+
+# How long an example takes is the machine's affair; on a new checkout the first text waits for a table of characters.
+hypothesis_settings.register_profile("any_machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+hypothesis_settings.load_profile("any_machine")
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 

@@ -19,6 +19,9 @@ from alphaloop.trading.portfolio.proving import Proving
 from alphaloop.trading.portfolio.submitting import Submitting
 from alphaloop.trading.portfolio.trades import AttemptState
 
+# Counting lines would take two thirds of their time; what they run is counted in other tests.
+pytestmark = pytest.mark.no_cover
+
 SEEDS_AT_ONCE = 10
 IN_EVERY_TEST_RUN = 200
 IN_THE_LONG_ONE = 3_000
