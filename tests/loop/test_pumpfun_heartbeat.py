@@ -80,6 +80,34 @@ def test_it_comes_while_nothing_happens_and_tells_silence_from_deafness(tmp_path
     case.run(test)
 
 
+def test_between_a_timer_and_the_handing_over_of_its_rows_nothing_of_them_is_promised(tmp_path: Path) -> None:
+    chain, seen = case.simulated_chain(), []
+
+    async def test() -> None:
+        node = chain_node.ChainNode()
+        collecting = case.collecting(tmp_path, node, case.busiest_wallets(), bus=MemoryBus())
+        async with node, collecting as out:
+            collector, delivery, pulse = out.process.collector, out.process.delivery, out.process.pulse
+            put = delivery.put
+
+            async def watched(batch: Any) -> None:
+                # Timers hand over in a task of its own: a word of life may come before its first step.
+                if asyncio.current_task() is collector._handing:
+                    seen.append((pulse.message().known_ns, batch.known_ns))
+                await put(batch)
+
+            delivery.put = watched
+            await out.live()
+            await node.add(*chain[:400])
+            await out.recorded(len(case.succeeded(chain[:400])))
+            async with asyncio.timeout(60):
+                while len(seen) < 3:
+                    await asyncio.sleep(0.05)
+
+    case.run(test)
+    assert [pair for pair in seen if pair[0] >= pair[1]] == []
+
+
 class StuckRecords:
     """A database that does not take a transaction while it is away."""
 
