@@ -12,6 +12,9 @@ do. What is measured, in this order:
 3. 2,000 signals a second, and prices of what is held, for a minute: every one decided, how late, and how memory goes.
 4. The trader ends and is started again: from the start of the process to trading, the part of it after imports, and
    from the start of the process until the trees of its models are walked by compiled code.
+
+Trader and bare subscriber have the same precedence over everything else (`nice`), that of the trader's unit where the
+user may give it.
 """
 
 from __future__ import annotations
@@ -32,7 +35,19 @@ from solders.keypair import Keypair
 
 from alphaloop.artifact.session import open_session
 from live_decide import NAMES, portfolio, rows_of, seal
-from live_stage import BARE, SIGNALS, Actor, Addresses, databases, listen, publish, redis, serve, write_endpoints
+from live_stage import (
+    BARE,
+    SIGNALS,
+    Actor,
+    Addresses,
+    databases,
+    listen,
+    publish,
+    redis,
+    serve,
+    take_precedence,
+    write_endpoints,
+)
 from measure import quick, spread, target, write_result
 
 POSITIONS = 20 if quick() else 500
@@ -67,6 +82,7 @@ def trade(orders: Any, places: Any, chain: Addresses, bar: Bar) -> None:
     from alphaloop.live.shutdown import Stop
     from alphaloop.markets.pumpfun.live.assembly import trade as run
 
+    take_precedence()
     stop, notes = Stop(), Notes()
 
     async def beside(process: Any, _token: Any, _end: Any) -> None:
@@ -318,7 +334,7 @@ def measured(kind: str, trees: int, leaves: int, folder: Path) -> dict[str, Any]
         publisher, bare = Actor(publish, *where, rows, chain.coins), Actor(listen, *where, graphs)
         assert publisher.hear() == "ready"
         trader, _ = start(places, chain, bar)
-        found: dict[str, Any] = {}
+        found: dict[str, Any] = {"nice": os.getpriority(os.PRIO_PROCESS, trader.process.pid or 0)}
         for part, measure in {
             "latency": lambda: beside_a_subscriber(trader, bare, publisher),
             "submission": lambda: to_the_engine(trader, publisher),

@@ -51,7 +51,8 @@ def walk(nodes, roots, depths, order, ends, bases, rows, cells, at, cell, found,
                 for r in range(m):
                     at[t * m + r] = roots[order[start + t]]
             for _ in range(depths[order[start + several - _ONE]]):
-                for k in range(several * m):
+                # All of them, also those whose last tree is behind them: a loop of one length is unrolled.
+                for k in range(_SIXTEEN):
                     node = nodes[at[k]]
                     right = not (flat[cell[k] + np.uint64(node.feature)] <= node.threshold)
                     at[k] = at[k] + np.uint64(node.left) + np.uint64(right)

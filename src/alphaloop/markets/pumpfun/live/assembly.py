@@ -6,7 +6,6 @@ import asyncio
 import gc
 import itertools
 import os
-import sys
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import AsyncExitStack, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -38,13 +37,13 @@ from alphaloop.markets.pumpfun.live.rpc import ChainRpc
 from alphaloop.markets.pumpfun.live.schema import SCHEMA
 from alphaloop.markets.pumpfun.live.settings import LiveSettings
 from alphaloop.markets.pumpfun.live.store import RecordsLiveStore
+from alphaloop.markets.pumpfun.live.turns import short_turns
 from alphaloop.markets.pumpfun.schema import SCHEMA as COLLECTED
 from alphaloop.markets.pumpfun.transactions.signer import Signer, read_signer
 from alphaloop.stores.records import Records, open_records
 from alphaloop.stores.records.claim import Claim
 from alphaloop.trading.portfolio.records import Notice
 
-TURN_S = 0.0001
 GARBAGE_S = 0.25
 MIDDLE_TURNS, OLD_TURNS = 20, 1_200
 PAPER: str = "paper"
@@ -135,21 +134,10 @@ def trade(
         records, collected = stack.enter_context(_databases(places))
         store = RecordsLiveStore(records, account, mode, collected)
         stack.callback(store.close)
-        stack.enter_context(_short_turns())
+        stack.enter_context(short_turns())
         stack.enter_context(_garbage_apart())
         start = _Start(places, settings, mode, stop, signer, account, token, words, store, claim, clock, tell)
         return asyncio.run(start.run(clear_halt, beside))
-
-
-@contextmanager
-def _short_turns() -> Iterator[None]:
-    """Let no other thread, such as the one that stores, keep a decision waiting for the interpreter's usual 5 ms."""
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(TURN_S)
-    try:
-        yield
-    finally:
-        sys.setswitchinterval(before)
 
 
 @contextmanager

@@ -27,6 +27,7 @@ from alphaloop.markets.pumpfun.live.core import TraderCore
 from alphaloop.markets.pumpfun.live.settings import Pace
 from alphaloop.markets.pumpfun.live.store import FencedError, LiveStore
 from alphaloop.markets.pumpfun.live.submission import Submission
+from alphaloop.markets.pumpfun.live.turns import undisturbed
 from alphaloop.markets.pumpfun.live.venue import Venue
 from alphaloop.markets.pumpfun.live.watch import Watch
 from alphaloop.trading.portfolio.records import AnyInput, Balance, Command, Filled, Mark, Notice, Tick
@@ -136,7 +137,8 @@ class Trader:
     def hear(self, deliveries: Sequence[Delivery]) -> None:
         """Take in messages that came at once; nothing waits."""
         self.heard_ns = self.clock.now_ns()
-        self._take(deliveries)
+        with undisturbed():
+            self._take(deliveries)
 
     def hear_state(self, channel: str, body: bytes) -> None:
         """Take in what a channel says or said last; a value that lies on the bus proves no life of the collector."""
