@@ -2,7 +2,8 @@
 
 A thread that waits asks for the interpreter once it has waited for the switch interval, and is then given it. So the
 interval is short, for the thread that decides not to wait for the one that stores; and longer while it decides, for the
-one that stores not to ask in the middle of it.
+one that stores not to ask in the middle of it. What the decision pays: where it lets go of the interpreter itself, as
+calls of onnxruntime do, it asks to have it back after the longer interval, too.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ def short_turns() -> Iterator[None]:
 
 @contextmanager
 def undisturbed() -> Iterator[None]:
-    """Let no other thread ask for the interpreter before `DECISION_S` have passed."""
+    """Let no thread ask for the interpreter before `DECISION_S` have passed: not another one, nor this one again."""
     with _interval(max(DECISION_S, sys.getswitchinterval())):
         yield
 
