@@ -6,31 +6,18 @@ import getpass
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from alphaloop.cli import live_pages as pages
 from alphaloop.cli.collect import log_to_standard_error
+from alphaloop.cli.live_dashboard import dashboard
+from alphaloop.cli.live_options import HERE, REDIS, Account, BusUrl, Data, Db, records_of
 from alphaloop.cli.output import JsonFlag, emit, exit_codes, note, progress_bar, say
 
-if TYPE_CHECKING:
-    from alphaloop.stores.records import Records
-
 app = typer.Typer(help="Trade signals as they come: on paper unless told otherwise.", no_args_is_help=False)
-
-Data = Annotated[Path, typer.Option("--data", help="Folder of the trader's own things: its token, its dry-run state.")]
-Db = Annotated[
-    str | None,
-    typer.Option("--db", envvar="DATABASE_URL", help="sqlite:///FILE or postgresql://...; default: DATA/live.db."),
-]
-BusUrl = Annotated[
-    str, typer.Option("--bus", envvar="REDIS_URL", help="redis://HOST:PORT/DB, where the collector publishes.")
-]
-Account = Annotated[str | None, typer.Option("--account", help="Whose; needed only where a database has several.")]
-
-HERE = Path("live")
-REDIS = "redis://127.0.0.1:6379/0"
+app.command()(dashboard)
 
 
 @app.callback(invoke_without_command=True)
@@ -198,7 +185,7 @@ def trades(
     as_json: JsonFlag = False,
 ) -> None:
     """List trades from the database, newest first; the trader need not be running."""
-    with exit_codes(), _records(data, db) as records:
+    with exit_codes(), records_of(data, db) as records:
         from alphaloop.markets.pumpfun.live import reports
 
         chosen = reports.chosen_account(records, account)["account"]
@@ -214,7 +201,7 @@ def why(
     as_json: JsonFlag = False,
 ) -> None:
     """Explain what was decided on one signal, from what, and what came of it."""
-    with exit_codes(), _records(data, db) as records:
+    with exit_codes(), records_of(data, db) as records:
         from alphaloop.markets.pumpfun.live import reports
 
         chosen = reports.chosen_account(records, account)["account"]
@@ -230,7 +217,7 @@ def why_not(
     as_json: JsonFlag = False,
 ) -> None:
     """Count what stopped signals from being traded."""
-    with exit_codes(), _records(data, db) as records:
+    with exit_codes(), records_of(data, db) as records:
         from alphaloop.core.clock import SystemClock, to_ns
         from alphaloop.markets.pumpfun.live import reports
 
@@ -256,18 +243,6 @@ def seconds_of(span: str) -> float:
     return float(number) * units[unit]
 
 
-def _records(data: Path, db: str | None) -> Records:
-    from alphaloop.core.errors import InputError
-    from alphaloop.markets.pumpfun.live.schema import SCHEMA
-    from alphaloop.stores.records import open_records
-
-    if db is None and not (data / "live.db").is_file():
-        raise InputError(f"{data / 'live.db'}: no such database; give --db, or --data of the trader")
-    records = open_records(db or f"sqlite:///{data / 'live.db'}")
-    records.migrate(SCHEMA)
-    return records
-
-
 def _ask(
     name: str, arguments: Mapping[str, str], data: Path, db: str | None, bus: str, account: str | None
 ) -> dict[str, Any]:
@@ -279,7 +254,7 @@ def _ask(
     from alphaloop.markets.pumpfun.live import control, reports
 
     token = control.read_token(data, os.environ, make=False)
-    with _records(data, db) as records:
+    with records_of(data, db) as records:
         chosen = reports.chosen_account(records, account)["account"]
 
     async def ask() -> dict[str, Any]:

@@ -150,20 +150,28 @@ class ControlDesk:
 
 
 async def ask(
-    bus: Bus, account: str, token: SecretStr, clock: Clock, name: str, arguments: Mapping[str, str], by: str
+    bus: Bus,
+    account: str,
+    token: SecretStr,
+    clock: Clock,
+    name: str,
+    arguments: Mapping[str, str],
+    by: str,
+    patience_s: float | None = None,
 ) -> dict[str, Any]:
-    """Give a command to the running trader and wait for what came of it.
+    """Give a command to the running trader and wait for what came of it, `ANSWER_S` unless told otherwise.
 
     Raises
     ------
     InputError
         If nobody answers, or the trader says that it cannot be carried out.
     """
+    patience_s = ANSWER_S if patience_s is None else patience_s
     request = Request(secrets.token_hex(16), account, name, dict(arguments), clock.now_ns(), by).sealed(token)
     async with bus.subscribe(replies_channel(account)) as replies:
         await bus.publish(commands_channel(account), msgspec.json.encode(request))
         try:
-            async with asyncio.timeout(ANSWER_S):
+            async with asyncio.timeout(patience_s):
                 async for delivery in replies:
                     reply = msgspec.json.decode(delivery.body, type=Reply)
                     if reply.request_id == request.request_id:
@@ -173,7 +181,7 @@ async def ask(
         except TimeoutError:
             pass
     raise InputError(
-        f"no trader of account {account} answers within {ANSWER_S:g} s; is it running on this bus, with this token?"
+        f"no trader of account {account} answers within {patience_s:g} s; is it running on this bus, with this token?"
     )
 
 
