@@ -47,18 +47,19 @@ class Server:
                 return
 
 
-def asked(path: str, times: int = 1, **options: Any) -> tuple[Any, list[bytes]]:
+def asked(path: str, times: int = 1, host: str = "127.0.0.1", **options: Any) -> tuple[Any, list[bytes]]:
     async def ask() -> tuple[Any, list[bytes]]:
         async with Server() as server, Http(**({"timeout_s": 5.0} | options)) as client:
             for _ in range(times):
-                answer = await client.request("GET", f"http://127.0.0.1:{server.port}{path}")
+                answer = await client.request("GET", f"http://{host}:{server.port}{path}")
             return answer, server.heads
 
     return asyncio.run(ask())
 
 
 def test_an_answer_is_read_and_no_cookie_kept() -> None:
-    answer, heads = asked("/plain", times=2)
+    # By name: clients that keep cookies keep none of an address.
+    answer, heads = asked("/plain", times=2, host="localhost")
     assert (answer.status, answer.content, answer.is_success) == (200, b"ok", True)
     assert len(heads) == 2
     assert b"cookie" not in heads[1].lower()
@@ -132,6 +133,52 @@ def test_a_proxy_that_turns_away_or_finds_nobody(kind, broken) -> None:
         with pytest.raises(HttpError) as caught:
             asyncio.run(ask())
         assert "p@ss" not in str(caught.value)
+
+
+@pytest.mark.parametrize("said", [b"good day to you", b"", b"\x05\xff"])
+def test_a_proxy_that_speaks_otherwise_or_takes_no_password(said) -> None:
+    async def serve(reader: Any, writer: Any) -> None:
+        await reader.read(1)
+        writer.write(said)
+
+    async def ask() -> None:
+        server = LocalServer(serve)
+        port = await server.start(0)
+        try:
+            async with Http(5.0, f"socks5h://name:s3cret-w0rd@127.0.0.1:{port}") as client:
+                await client.request("POST", "http://127.0.0.1:1/", b"{}")
+        finally:
+            await server.stop()
+
+    with pytest.raises(HttpError) as caught:
+        asyncio.run(ask())
+    assert "s3cret" not in str(caught.value)
+
+
+def test_a_wrong_password_or_a_port_that_is_none_is_the_same_error() -> None:
+    async def ask(port: str, password: str) -> None:
+        async with proxies.SocksProxy("name", "right", "socks5h") as proxy:
+            place = port or str(proxy.port)
+            async with Http(5.0, f"socks5h://name:{password}@127.0.0.1:{place}") as client:
+                await client.request("POST", "http://127.0.0.1:1/", b"{}")
+
+    for port, password in (("", "s3cret-w0rd"), ("99999", "right")):
+        with pytest.raises(HttpError):
+            asyncio.run(ask(port, password))
+
+
+@pytest.mark.parametrize(("kind", "asks"), [("socks5h", "localhost"), ("socks5", "127.0.0.1")])
+def test_who_resolves_names_is_said_by_the_scheme(kind, asks) -> None:
+    async def ask() -> list[str]:
+        async with (
+            Server() as server,
+            proxies.SocksProxy("name", "word", kind) as proxy,
+            Http(5.0, proxy.url) as client,
+        ):
+            await client.request("GET", f"http://localhost:{server.port}/plain")
+            return [place.replace(f":{server.port}", "") for place in proxy.asked]
+
+    assert asyncio.run(ask()) == [asks]
 
 
 @pytest.mark.parametrize(("kind", "asks"), [("http", "POST http://127.0.0.1:{}/plain"), ("socks5h", "127.0.0.1:{}")])
