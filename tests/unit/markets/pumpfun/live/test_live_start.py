@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -135,6 +137,58 @@ def test_a_landing_that_cannot_be_read_calls_a_person_once_and_holds_up_no_other
     trader.venue.dumb = ""  # type: ignore[attr-defined]
     asyncio.run(trader.prove())
     assert str(trades[mints[0]].state) == "closed"
+
+
+class Busy:
+    """A venue during whose every reading of a landing a signal arrives."""
+
+    def __init__(self, venue: Any, arrive: Callable[[], object]) -> None:
+        self._venue, self._arrive = venue, arrive
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._venue, name)
+
+    async def fill(self, signature: str, asset: str, side: Any) -> Filled | None:
+        self._arrive()
+        return await self._venue.fill(signature, asset, side)  # type: ignore[no-any-return]
+
+
+def test_a_signal_that_comes_while_landings_are_read_goes_before_what_they_tell() -> None:
+    account = Account()
+    mints = [account.chain.launch(name) for name in ("first", "second", "third")]
+    for mint in mints:
+        account.send(buy(account.chain, mint))
+    account.start(ADOPT)
+    near, far = socket.socketpair()
+    near.setblocking(False)
+    road, order = account.road, list[str]()
+    venue = Busy(road.venue, lambda: far.send(b"signal"))
+    trader = Trader(account.core, venue, None, None, None, road.clock, Pace())  # type: ignore[arg-type]
+    account.core.venue = trader.venue
+    for mint in mints:
+        trader.command("force_exit", mint, "test")
+    for submit in account.core.take(road.clock.ns)[1].submits:
+        trader.tell(asyncio.run(road.venue.submit(submit.signature)))
+    road.advance(3)
+
+    def hear() -> None:
+        near.recv(100)
+        order.append("signal")
+
+    def tell(told: Any) -> None:
+        if isinstance(told, Filled):
+            order.append("filled")
+        TraderCore.tell(account.core, told)
+
+    async def prove() -> None:
+        asyncio.get_running_loop().add_reader(near, hear)
+        account.core.tell = tell  # type: ignore[method-assign]
+        await trader.prove()
+        asyncio.get_running_loop().remove_reader(near)
+
+    with near, far:
+        asyncio.run(prove())
+    assert order == ["signal", "filled"] * 3
 
 
 def test_the_standard_overhead_covers_whatever_a_purchase_can_cost_besides_its_price() -> None:
