@@ -12,7 +12,6 @@ from alphaloop.cli.collect import log_to_standard_error
 from alphaloop.cli.live_options import HERE, REDIS, Account, BusUrl, Data, Db, records_of
 from alphaloop.cli.output import JsonFlag, emit, exit_codes, note
 
-LOOK_S = 0.2
 PATIENCE_S = 2.0
 """For the trader's answer; a page that is asked for waits so long for a trader that is not there."""
 
@@ -35,7 +34,7 @@ def dashboard(
         from alphaloop.bus.address import open_bus
         from alphaloop.core.clock import SystemClock
         from alphaloop.core.extras import require
-        from alphaloop.live.shutdown import Stop, stop_on_signals
+        from alphaloop.live.shutdown import Stop, event_of, stop_on_signals
         from alphaloop.markets.pumpfun.live import control
 
         require("web", "fastapi", "uvicorn", "jinja2")
@@ -54,24 +53,13 @@ def dashboard(
             note(f"serving {url.removesuffix('/api')}; the token that opens it is in {place}")
 
         async def run(stop: Stop) -> None:
-            end = asyncio.Event()
-
-            async def end_when_asked() -> None:
-                while not stop.asked:
-                    await asyncio.sleep(LOOK_S)
-                end.set()
-
-            async with open_bus(bus) as opened:
+            async with open_bus(bus) as opened, event_of(stop) as end:
 
                 async def ask(trader: str, name: str, arguments: Mapping[str, str]) -> dict[str, Any]:
                     return await control.ask(opened, trader, token, clock, name, arguments, "dashboard", PATIENCE_S)
 
                 pages = DashboardPages(View(records, ask, clock, account))
-                watching = asyncio.create_task(end_when_asked())
-                try:
-                    await serve(browser_app(pages, settings, clock), settings, end, ready)
-                finally:
-                    watching.cancel()
+                await serve(browser_app(pages, settings, clock), settings, end, ready)
 
         with records_of(data, db) as records, stop_on_signals() as stop:
             asyncio.run(run(stop))

@@ -10,8 +10,6 @@ import typer
 from alphaloop.cli.collect import log_to_standard_error, serve_beside
 from alphaloop.cli.output import JsonFlag, emit, exit_codes, note
 
-LOOK_S = 0.2
-
 
 def serve(
     db: Annotated[
@@ -35,7 +33,7 @@ def serve(
 
         from alphaloop.bus.address import open_bus
         from alphaloop.core.errors import InputError
-        from alphaloop.live.shutdown import stop_on_signals
+        from alphaloop.live.shutdown import event_of, stop_on_signals
         from alphaloop.markets.pumpfun.services.assembly import open_database
 
         file = Path(db.removeprefix("sqlite:///"))
@@ -45,19 +43,8 @@ def serve(
         beside = serve_beside(data, port, token_file="serve-token", address_file="serve-address")  # noqa: S106
 
         async def run() -> None:
-            end = asyncio.Event()
-
-            async def end_when_asked() -> None:
-                while not stop.asked:
-                    await asyncio.sleep(LOOK_S)
-                end.set()
-
-            async with open_bus(bus) as opened:
-                watching = asyncio.create_task(end_when_asked())
-                try:
-                    await beside(records, opened, end)
-                finally:
-                    watching.cancel()
+            async with open_bus(bus) as opened, event_of(stop) as end:
+                await beside(records, opened, end)
 
         with open_database(db) as records, stop_on_signals() as stop:
             asyncio.run(run())

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from types import FrameType
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
+LOOK_S = 0.2
 
 
 class Stop:
@@ -63,3 +65,20 @@ def stop_on_signals() -> Iterator[Stop]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@asynccontextmanager
+async def event_of(stop: Stop) -> AsyncIterator[asyncio.Event]:
+    """Yield an event of the running loop that is set soon after somebody asks to stop."""
+    event = asyncio.Event()
+
+    async def look() -> None:
+        while not stop.asked:
+            await asyncio.sleep(LOOK_S)
+        event.set()
+
+    looking = asyncio.create_task(look())
+    try:
+        yield event
+    finally:
+        looking.cancel()

@@ -109,6 +109,15 @@ class Dumb:
         return await self._venue.fill(signature, asset, side)  # type: ignore[no-any-return]
 
 
+def land_sales(account: Account, trader: Trader, mints: list[str]) -> None:
+    """Sell these; the sales land, and nobody has read them yet."""
+    for mint in mints:
+        trader.command("force_exit", mint, "test")
+    for submit in account.core.take(account.road.clock.ns)[1].submits:
+        trader.tell(asyncio.run(account.road.venue.submit(submit.signature)))
+    account.road.advance(3)
+
+
 def test_a_landing_that_cannot_be_read_calls_a_person_once_and_holds_up_no_other() -> None:
     account = Account()
     mints = [account.chain.launch(name) for name in ("first", "second")]
@@ -119,11 +128,7 @@ def test_a_landing_that_cannot_be_read_calls_a_person_once_and_holds_up_no_other
     road = account.road
     trader = Trader(account.core, Dumb(road.venue, mints[0]), None, None, None, road.clock, Pace())  # type: ignore[arg-type]
     account.core.venue = trader.venue
-    for mint in mints:
-        trader.command("force_exit", mint, "test")
-    for submit in account.core.take(road.clock.ns)[1].submits:
-        trader.tell(asyncio.run(road.venue.submit(submit.signature)))
-    road.advance(3)
+    land_sales(account, trader, mints)
     asyncio.run(trader.prove())
     assert str(trades[mints[1]].state) == "closed"
     assert str(trades[mints[0]].state) == "exit_submitted"
@@ -165,11 +170,7 @@ def test_a_signal_that_comes_while_landings_are_read_goes_before_what_they_tell(
     venue = Busy(road.venue, lambda: far.send(b"signal"))
     trader = Trader(account.core, venue, None, None, None, road.clock, Pace())  # type: ignore[arg-type]
     account.core.venue = trader.venue
-    for mint in mints:
-        trader.command("force_exit", mint, "test")
-    for submit in account.core.take(road.clock.ns)[1].submits:
-        trader.tell(asyncio.run(road.venue.submit(submit.signature)))
-    road.advance(3)
+    land_sales(account, trader, mints)
 
     def hear() -> None:
         near.recv(100)
