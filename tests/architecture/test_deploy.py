@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
-from typer.testing import CliRunner
+from typer.main import get_command
 
 from alphaloop.cli.app import app
 
@@ -19,8 +19,17 @@ UNITS = sorted(DEPLOY.glob("*.service"))
 
 
 def exit_code(words: list[str]) -> int:
-    """What the program says of a command line: its options are read before help is shown, and nothing is run."""
-    return CliRunner().invoke(app, [*words, "--help"]).exit_code
+    """What the program says of a command line, values included; nothing is run."""
+    command, context = get_command(app), None
+    try:
+        while True:
+            context = command.make_context("alphaloop", list(words), parent=context)
+            rest = [*context._protected_args, *context.args]
+            if not rest:
+                return 0
+            _, command, words = command.resolve_command(context, rest)  # type: ignore[attr-defined]
+    except Exception as error:
+        return int(error.exit_code)  # type: ignore[attr-defined] # anything else than wrong usage has none
 
 
 def words_of(unit: Path) -> list[str]:
@@ -50,6 +59,9 @@ def test_the_units_commands_are_ours(unit: Path) -> None:
     assert exit_code(words_of(unit)) == 0
 
 
-@pytest.mark.parametrize("words", [["live", "dashboards"], ["live", "--no-such-option"], ["collect", "--port=x"]])
+@pytest.mark.parametrize(
+    "words",
+    [["live", "dashboards"], ["live", "--no-such-option"], ["live", "dashboard", "--port=x"], ["live", "--data"]],
+)
 def test_the_check_can_fail(words: list[str]) -> None:
     assert exit_code(words) == 2

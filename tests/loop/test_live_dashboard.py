@@ -59,7 +59,9 @@ async def dashboard(folder: Any, redis_url: str) -> AsyncIterator[httpx.AsyncCli
         process.terminate()
         out, err = await asyncio.wait_for(process.communicate(), 20)
         assert process.returncode == 0
-        assert err == b"stopped\n"
+        *logs, last = err.decode().splitlines()
+        assert last == "stopped"
+        assert all("login_refused" in line for line in logs)
         assert out == b""
 
 
@@ -97,7 +99,8 @@ def test_a_person_sees_and_steers_the_trader(folder: Any, redis_url: str) -> Non
                 why = (await browser.get("/signals", params={"find": taken})).text
                 assert "passed all checks" in why
                 assert f"{float(folder.scores().max()):.4f}" in why
-                assert "t1" not in (await browser.get("/signals", params={"find": stopped})).text
+                assert "none yet" not in why
+                assert "none yet" in (await browser.get("/signals", params={"find": stopped})).text
 
                 page = (await browser.post("/commands/stop_entries")).text
                 assert "kill_switch" in page
@@ -117,12 +120,13 @@ def test_a_person_sees_and_steers_the_trader(folder: Any, redis_url: str) -> Non
 
                 await trader.stop()
                 page = (await browser.get("/")).text
-                assert "The trader tells nothing: no trader of account" in page
-                assert "ended by signal" in page
+                assert "The trader tells nothing: it does not answer within 2 s" in page
+                assert "It was ended (signal): nobody watches open positions" in page
                 assert "manual" in (await browser.get("/trades")).text
                 unheard = await browser.post("/commands/stop_entries")
                 assert unheard.status_code == 400
                 assert "is it running on this bus" in unheard.text
+                assert "look before you give it again" in unheard.text
 
     run(test())
 

@@ -12,9 +12,6 @@ from alphaloop.cli.collect import log_to_standard_error
 from alphaloop.cli.live_options import HERE, REDIS, Account, BusUrl, Data, Db, records_of
 from alphaloop.cli.output import JsonFlag, emit, exit_codes, note
 
-PATIENCE_S = 2.0
-"""For the trader's answer; a page that is asked for waits so long for a trader that is not there."""
-
 
 def dashboard(
     data: Data = HERE,
@@ -56,7 +53,7 @@ def dashboard(
             async with open_bus(bus) as opened, event_of(stop) as end:
 
                 async def ask(trader: str, name: str, arguments: Mapping[str, str]) -> dict[str, Any]:
-                    return await control.ask(opened, trader, token, clock, name, arguments, "dashboard", PATIENCE_S)
+                    return await control.ask(opened, trader, token, clock, name, arguments, "dashboard")
 
                 pages = DashboardPages(View(records, ask, clock, account))
                 await serve(browser_app(pages, settings, clock), settings, end, ready)

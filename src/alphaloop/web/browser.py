@@ -37,7 +37,7 @@ class BrowserPages(Protocol):
         ...
 
 
-def browser_app(pages: BrowserPages, settings: WebSettings, clock: Clock | None = None) -> FastAPI:
+def browser_app(pages: BrowserPages, settings: WebSettings, clock: Clock | None = None) -> SessionGuard:
     """Build an application of pages.
 
     Parameters
@@ -58,5 +58,5 @@ def browser_app(pages: BrowserPages, settings: WebSettings, clock: Clock | None 
     app.add_exception_handler(RequestValidationError, pages.unusable)
     app.add_exception_handler(HTTPException, pages.unusable)
     app.add_exception_handler(Exception, defect)
-    app.add_middleware(SessionGuard, token=settings.token, clock=clock or SystemClock(), style=pages.style)
-    return app
+    # Outside of everything, so that no answer goes without its headers, a defect's neither.
+    return SessionGuard(app, settings.token, clock or SystemClock(), pages.style)

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import structlog
 import uvicorn
-from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from alphaloop.core.errors import InputError
 from alphaloop.web.settings import WebSettings
@@ -25,7 +25,7 @@ class _Server(uvicorn.Server):
 
 
 async def serve(
-    app: FastAPI, settings: WebSettings, stop: asyncio.Event, ready: Callable[[str], None] = lambda url: None
+    app: ASGIApp, settings: WebSettings, stop: asyncio.Event, ready: Callable[[str], None] = lambda url: None
 ) -> None:
     """Serve `app` until `stop` is set.
 

@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass, field
-from http.cookies import CookieError, SimpleCookie
+from hashlib import sha256
 from typing import Final
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
+import structlog
 from pydantic import SecretStr
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from alphaloop.core.clock import NS_PER_S, Clock
+
+log = structlog.get_logger("alphaloop.web")
 
 COOKIE: Final = "alphaloop"
 LOGIN: Final = "/login"
@@ -66,6 +69,10 @@ class SessionGuard:
     style: bytes = b""
     _ends_ns: dict[str, int] = field(init=False, default_factory=dict)
 
+    def __post_init__(self) -> None:
+        # Browsers share cookies between all ports of a host: each token has its own.
+        self.cookie = f"{COOKIE}-{sha256(self.token.get_secret_value().encode()).hexdigest()[:12]}"
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or hand it on."""
         if scope["type"] != "http":
@@ -91,7 +98,7 @@ class SessionGuard:
             return _login("this did not come from a page of ours", 403)
         if path == LOGIN:
             return await self._enter(request) if posts else _login("")
-        session = _session(request.headers)
+        session = request.cookies.get(self.cookie, "")
         if self._ends_ns.get(session, 0) <= self.clock.now_ns():
             return RedirectResponse(LOGIN, 303)
         if path == LOGOUT and posts:
@@ -102,6 +109,7 @@ class SessionGuard:
     async def _enter(self, request: Request) -> Response:
         given = (await read_form(request)).get("token", "")
         if not secrets.compare_digest(given.strip().encode(), self.token.get_secret_value().encode()):
+            log.warning("login_refused", client=None if request.client is None else request.client.host)
             return _login("that is not the token", 401)
         now_ns, session = self.clock.now_ns(), secrets.token_urlsafe(32)
         self._ends_ns = {name: end_ns for name, end_ns in self._ends_ns.items() if end_ns > now_ns}
@@ -109,31 +117,27 @@ class SessionGuard:
             self._ends_ns.pop(next(iter(self._ends_ns)))
         self._ends_ns[session] = now_ns + SESSION_S * NS_PER_S
         reply = RedirectResponse("/", 303)
-        reply.set_cookie(COOKIE, session, max_age=SESSION_S, httponly=True, samesite="strict")
+        secure = request.url.scheme == "https"
+        reply.set_cookie(self.cookie, session, max_age=SESSION_S, httponly=True, samesite="strict", secure=secure)
         return reply
 
 
 async def read_form(request: Request) -> dict[str, str]:
-    """The fields of a form, the last of those with one name; none of a body that is longer than a form of ours."""
+    """The fields of a form, the last of those with one name; none of a body that breaks off or is longer than ours."""
     body = b""
-    async for part in request.stream():
-        body += part
-        if len(body) > LONGEST_FORM:
-            return {}
-    return {name: values[-1] for name, values in parse_qs(body.decode("latin-1")).items()}
-
-
-def _session(headers: Headers) -> str:
     try:
-        found = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
-    except CookieError:
-        return ""
-    return "" if found is None else found.value
+        async for part in request.stream():
+            body += part
+            if len(body) > LONGEST_FORM:
+                return {}
+    except ClientDisconnect:
+        return {}
+    return {name: values[-1] for name, values in parse_qs(body.decode("latin-1")).items()}
 
 
 def _is_ours(headers: Headers) -> bool:
     """Whether a form was sent by a page of this address; every browser says so."""
-    return urlsplit(headers.get("origin", "")).netloc == headers.get("host", "?")
+    return headers.get("origin", "").partition("://")[2] == headers.get("host", "?")
 
 
 def _login(said: str, status: int = 200) -> HTMLResponse:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from hashlib import sha256
 
 import httpx
 import pytest
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
+from pydantic import SecretStr
+from structlog.testing import capture_logs
 
 from alphaloop.core.clock import NS_PER_S, SteppedClock
 from alphaloop.core.errors import InputError, StoreAwayError
@@ -17,6 +20,7 @@ from alphaloop.web.browser import browser_app
 from alphaloop.web.settings import WebSettings
 
 TOKEN = "a-token-for-this-test-only"
+COOKIE = f"alphaloop-{sha256(TOKEN.encode()).hexdigest()[:12]}"
 HERE = "http://127.0.0.1"
 
 
@@ -98,14 +102,14 @@ def test_nothing_else_opens(body: bytes) -> None:
     async def story(client: httpx.AsyncClient, pages: Pages, clock: SteppedClock) -> None:
         refused = await client.post("/login", content=body)
         assert (refused.status_code, "set-cookie" in refused.headers) == (401, False)
-        for cookie in ("", "alphaloop=", "alphaloop=x", "=;=", f"alphaloop={TOKEN}"):
+        for cookie in ("", f"{COOKIE}=", f"{COOKIE}=x", "=;=", f"{COOKIE}={TOKEN}"):
             assert (await client.get("/", headers={"Cookie": cookie})).status_code == 303
         assert (await client.get("/", headers={"Authorization": f"Bearer {TOKEN}"})).status_code == 303
 
     tell(story)
 
 
-@pytest.mark.parametrize("origin", ["http://elsewhere.example", "null", "", "http://127.0.0.1:81", None])
+@pytest.mark.parametrize("origin", ["http://elsewhere.example", "null", "", "http://127.0.0.1:81", "http://[", None])
 def test_a_form_of_another_site_does_nothing(origin: str | None) -> None:
     async def story(client: httpx.AsyncClient, pages: Pages, clock: SteppedClock) -> None:
         await client.post("/login", data={"token": TOKEN})
@@ -122,18 +126,55 @@ def test_a_form_of_another_site_does_nothing(origin: str | None) -> None:
     tell(story)
 
 
+@pytest.mark.parametrize("others", ['foo={"a": 1}', "foo=a b", "version=1", "flag", "a[b]=1", "a@b=1", "alphaloop=x"])
+def test_cookies_of_others_on_this_host_do_no_harm(others: str) -> None:
+    async def story(client: httpx.AsyncClient, pages: Pages, clock: SteppedClock) -> None:
+        await client.post("/login", data={"token": TOKEN})
+        mine = f"{COOKIE}={client.cookies[COOKIE]}"
+        client.cookies.clear()
+        for cookie in (f"{others}; {mine}", f"{mine}; {others}"):
+            assert (await client.get("/", headers={"Cookie": cookie})).text == "the overview"
+
+    tell(story)
+
+
+def test_each_token_has_a_cookie_of_its_own() -> None:
+    names = {sessions.SessionGuard(None, SecretStr(token), SteppedClock(1)).cookie for token in (TOKEN, TOKEN + "2")}  # type: ignore[arg-type]
+    assert len(names) == 2
+    assert COOKIE in names
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_over_tls_the_cookie_is_for_tls_alone(scheme: str) -> None:
+    async def story(client: httpx.AsyncClient, pages: Pages, clock: SteppedClock) -> None:
+        client.headers["Origin"] = here = f"{scheme}://127.0.0.1"
+        opened = await client.post(f"{here}/login", data={"token": TOKEN})
+        assert ("Secure" in opened.headers["set-cookie"]) == (scheme == "https")
+
+    tell(story)
+
+
+def test_a_refused_login_is_logged_without_what_was_given() -> None:
+    async def story(client: httpx.AsyncClient, pages: Pages, clock: SteppedClock) -> None:
+        await client.post("/login", data={"token": "s3cret-w0rd"})
+
+    with capture_logs() as logs:
+        tell(story)
+    assert logs == [{"event": "login_refused", "client": "127.0.0.1", "log_level": "warning"}]
+
+
 def test_leaving_ends_a_session_and_no_other() -> None:
     async def story(client: httpx.AsyncClient, pages: Pages, clock: SteppedClock) -> None:
         await client.post("/login", data={"token": TOKEN})
-        first = client.cookies[sessions.COOKIE]
+        first = client.cookies[COOKIE]
         client.cookies.clear()
         await client.post("/login", data={"token": TOKEN})
-        assert client.cookies[sessions.COOKIE] != first
+        assert client.cookies[COOKIE] != first
         assert (await client.get("/logout")).status_code == 404  # only a form ends it
         assert (await client.post("/logout")).headers["location"] == "/login"
         assert (await client.get("/")).status_code == 303
         client.cookies.clear()
-        assert (await client.get("/", headers={"Cookie": f"{sessions.COOKIE}={first}"})).text == "the overview"
+        assert (await client.get("/", headers={"Cookie": f"{COOKIE}={first}"})).text == "the overview"
 
     tell(story)
 
@@ -146,9 +187,9 @@ def test_sessions_are_not_kept_without_end(monkeypatch: pytest.MonkeyPatch) -> N
         for _ in range(3):
             client.cookies.clear()
             await client.post("/login", data={"token": TOKEN})
-            names.append(client.cookies[sessions.COOKIE])
+            names.append(client.cookies[COOKIE])
         client.cookies.clear()
-        answers = [await client.get("/", headers={"Cookie": f"{sessions.COOKIE}={name}"}) for name in names]
+        answers = [await client.get("/", headers={"Cookie": f"{COOKIE}={name}"}) for name in names]
         assert [answer.status_code for answer in answers] == [303, 200, 200]
 
     tell(story)
@@ -158,8 +199,8 @@ def test_every_answer_forbids_scripts_and_keeping() -> None:
     async def story(client: httpx.AsyncClient, pages: Pages, clock: SteppedClock) -> None:
         answers = [await client.get(path) for path in ("/login", "/style.css", "/")]
         await client.post("/login", data={"token": TOKEN})
-        answers += [await client.get(path) for path in ("/", "/nowhere", "/fails/input")]
-        assert [answer.status_code for answer in answers] == [200, 200, 303, 200, 404, 400]
+        answers += [await client.get(path) for path in ("/", "/nowhere", "/fails/input", "/fails/defect")]
+        assert [answer.status_code for answer in answers] == [200, 200, 303, 200, 404, 400, 400]
         for answer in answers:
             assert answer.headers["content-security-policy"].startswith("default-src 'none'; style-src 'self'")
             assert answer.headers["cache-control"] == "no-store"

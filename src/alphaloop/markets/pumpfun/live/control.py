@@ -157,21 +157,19 @@ async def ask(
     name: str,
     arguments: Mapping[str, str],
     by: str,
-    patience_s: float | None = None,
 ) -> dict[str, Any]:
-    """Give a command to the running trader and wait for what came of it, `ANSWER_S` unless told otherwise.
+    """Give a command to the running trader and wait for what came of it.
 
     Raises
     ------
     InputError
         If nobody answers, or the trader says that it cannot be carried out.
     """
-    patience_s = ANSWER_S if patience_s is None else patience_s
     request = Request(secrets.token_hex(16), account, name, dict(arguments), clock.now_ns(), by).sealed(token)
     async with bus.subscribe(replies_channel(account)) as replies:
         await bus.publish(commands_channel(account), msgspec.json.encode(request))
         try:
-            async with asyncio.timeout(patience_s):
+            async with asyncio.timeout(ANSWER_S):
                 async for delivery in replies:
                     reply = msgspec.json.decode(delivery.body, type=Reply)
                     if reply.request_id == request.request_id:
@@ -181,7 +179,8 @@ async def ask(
         except TimeoutError:
             pass
     raise InputError(
-        f"no trader of account {account} answers within {patience_s:g} s; is it running on this bus, with this token?"
+        f"no trader of account {account} answers within {ANSWER_S:g} s; is it running on this bus, with this token? "
+        f"If so, it may carry {name!r} out yet: look before you give it again"
     )
 
 
@@ -198,7 +197,7 @@ def read_token(folder: Path, environ: Mapping[str, str], *, make: bool) -> Secre
     InputError
         If there is none, or it is too short.
     """
-    given = environ.get(TOKEN_ENV)
+    given = environ[TOKEN_ENV].strip() if TOKEN_ENV in environ else None
     path = folder / "live-token"
     if given is None and path.is_file():
         given = path.read_text(encoding="ascii").strip()

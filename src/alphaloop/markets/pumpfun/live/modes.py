@@ -13,6 +13,7 @@ from alphaloop.markets.pumpfun.live.summary import sol
 Mode: TypeAlias = Literal["dry", "live"]
 
 DRY_RUN_ENV: Final = "LIVE_DRY_RUN"
+ON_PAPER: Final = "dry:"
 _YES: Final = frozenset({"1", "true", "yes", "on"})
 _NO: Final = frozenset({"0", "false", "no", "off"})
 
@@ -39,7 +40,12 @@ def chosen_mode(money: bool, key: Path | None, environ: Mapping[str, str]) -> Mo
 
 def account_name(mode: Mode, wallet: str) -> str:
     """What the account is called in the database: the wallet, marked where no money moves."""
-    return wallet if mode == "live" else f"dry:{wallet}"
+    return wallet if mode == "live" else f"{ON_PAPER}{wallet}"
+
+
+def mode_of(account: str) -> Mode:
+    """The mode in which an account of this name trades."""
+    return "dry" if account.startswith(ON_PAPER) else "live"
 
 
 def summary_lines(mode: Mode, account: str, balance: int, settings: LiveSettings) -> Iterator[str]:

@@ -39,18 +39,21 @@ def accounts(records: Records) -> list[dict[str, Any]]:
 
 
 def chosen_account(records: Records, wanted: str | None) -> dict[str, Any]:
-    """The account that is meant: the named one, or the only one, or the one that was active last.
+    """The account that is meant: the named one, or the only one.
 
     Raises
     ------
     InputError
-        If there is none.
+        If there is none, or several and none is named: a command must not reach another one than is meant.
     """
     found = accounts(records)
     matching = [row for row in found if wanted in (None, row["account"])]
     if not matching:
         known = ", ".join(row["account"] for row in found) or "none yet"
         raise InputError(f"no account {wanted or ''!r} has traded in this database; known are: {known}")
+    if len(matching) > 1:
+        several = ", ".join(row["account"] for row in matching)
+        raise InputError(f"{len(matching)} accounts have traded in this database; say which by --account: {several}")
     return matching[0]
 
 
@@ -74,6 +77,8 @@ def why(records: Records, account: str, signal_id: str) -> dict[str, Any]:
     InputError
         If nothing was decided on it, or more than one signal begins like that.
     """
+    if not signal_id.isascii():
+        raise InputError(f"{signal_id!r:.80} is no id of a signal; those are letters and digits")
     after_last = signal_id[:-1] + chr(ord(signal_id[-1]) + 1) if signal_id else ""
     where = {"account": account, "signal_id": [(">=", signal_id), ("<", after_last)]}
     rows = records.select("live_decisions", where, order_by=["at_ns"], limit=50) if signal_id else []

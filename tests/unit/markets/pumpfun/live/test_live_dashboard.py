@@ -14,12 +14,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alphaloop.core.clock import NS_PER_S, SteppedClock
-from alphaloop.core.errors import BusAwayError, InputError
+from alphaloop.core.errors import BusAwayError, InputError, StoreAwayError
 from alphaloop.evaluation.reliability import wilson
+from alphaloop.markets.pumpfun.events import LAMPORTS_PER_SOL
 from alphaloop.markets.pumpfun.live.dashboard import view as dashboard
 from alphaloop.markets.pumpfun.live.dashboard.routes import DashboardPages, age, moment, multiple, percent, short, sol
 from alphaloop.markets.pumpfun.live.schema import SCHEMA
+from alphaloop.markets.pumpfun.live.standard import standard_portfolio
+from alphaloop.markets.pumpfun.live.summary import position, standing
 from alphaloop.stores.records import Records, open_records
+from alphaloop.trading.portfolio.engine import PortfolioEngine
+from alphaloop.trading.portfolio.trades import Trade
 from alphaloop.web.browser import browser_app
 from alphaloop.web.settings import WebSettings
 
@@ -34,8 +39,8 @@ def account(
     row = {
         "account": name, "mode": "dry", "current_balance": 1.5, "total_pnl": -0.25, "total_trades": wins + losses,
         "total_wins": wins, "total_losses": losses, "current_streak": 0, "win_rate": None, "is_active": True,
-        "halted": False, "entries_stopped": False, "balance_lamports": 0, "epoch": 1, "updated_ns": updated_ns,
-        "stopped_by": None, "record": b"{}",
+        "halted": False, "entries_stopped": False, "balance_lamports": LAMPORTS_PER_SOL // 4, "epoch": 1,
+        "updated_ns": updated_ns, "stopped_by": None, "record": b"{}",
     }  # fmt: skip
     records.add("live_portfolio", [row])
 
@@ -70,6 +75,37 @@ class Silent:
     async def __call__(self, name: str, command: str, arguments: Mapping[str, str]) -> dict[str, Any]:
         self.asked.append((name, command, dict(arguments)))
         raise self.error
+
+
+class Talking:
+    """A trader that answers with an engine's standing and one position without a price."""
+
+    def __init__(self, **changes: Any) -> None:
+        engine = PortfolioEngine(standard_portfolio())
+        engine.state.account.balance = LAMPORTS_PER_SOL // 2
+        self.changes = changes
+        self.asked: list[tuple[str, str, dict[str, str]]] = []
+        self._status = {
+            **standing(engine, NOW_NS), "heard_age_s": 1.0, "store_away": False, "chain_away": False,
+            "models": {"models": {"a": {"id": "x"}}, "missing": [], "refused": {}, "left_whole": {}},
+        }  # fmt: skip
+        self._trade = Trade(
+            trade_id="t1",
+            signal_id="s1",
+            asset="mint",
+            source="signal",
+            context={},
+            strategy="reach_2x_1h",
+            score=0.9,
+            budget=1,
+            decided_ns=NOW_NS,
+        )
+
+    async def __call__(self, name: str, command: str, arguments: Mapping[str, str]) -> dict[str, Any]:
+        self.asked.append((name, command, dict(arguments)))
+        return {"status": self._status | self.changes, "positions": {"positions": [position(self._trade, NOW_NS)]}}.get(
+            command, {}
+        )
 
 
 @pytest.fixture
@@ -108,7 +144,8 @@ def test_a_silent_trader_leaves_what_is_stored(records: Records) -> None:
     trade(records, 2, -0.5)
     page = get(view_of(records, Silent(BusAwayError("the bus is away"))), "/").text
     assert "The trader tells nothing: the bus is away" in page
-    assert "1.500000" in page
+    assert "0.250000" in page  # not what orders under way leave free of it
+    assert "If it does not run, nobody watches" in page
     assert "1 of 4 won, 25.0%" in page
     assert "mint1" in page
     assert "/sell/" not in page  # nobody would hear it
@@ -128,7 +165,7 @@ def test_the_curve_ends_at_the_sum_and_takes_the_newest(records: Records, monkey
     for number, net in enumerate([5.0, 0.5, -0.25, 1.0]):
         trade(records, number, net)
     trade(records, 9, None)
-    curve = asyncio.run(view_of(records).overview())["curve"]
+    curve = asyncio.run(view_of(records).overview())["stored"]["curve"]
     assert (curve["trades"], curve["net_sol"], curve["low"], curve["high"]) == (3, 1.25, 0.0, 1.25)
     heights = [float(point.split(",")[1]) for point in curve["points"].split()]
     assert heights == [120.0, 72.0, 96.0, 0.0]  # 0, 0.5, 0.25, 1.25 of 1.25, downwards from the top
@@ -142,14 +179,77 @@ def test_signals_are_counted_within_the_span(records: Records) -> None:
     assert counts == [2, 4, 5]
 
 
-def test_commands_go_to_the_account_that_is_shown(records: Records) -> None:
-    account(records, "dry:old", NOW_NS - 1)
-    account(records, "live:new", NOW_NS)
-    for wanted, expected in ((None, "live:new"), ("dry:old", "dry:old")):
-        trader = Silent()
-        with pytest.raises(InputError, match="nobody answers"):
-            asyncio.run(view_of(records, trader, wanted).command("force_exit", {"asset": "mint"}))
-        assert trader.asked == [(expected, "force_exit", {"asset": "mint"})]
+def test_what_is_shown_and_asked_for_is_of_one_account(records: Records) -> None:
+    account(records, "dry:old", NOW_NS)
+    trader = Silent()
+    view = view_of(records, trader)
+    asyncio.run(view.overview())
+    account(records, "live", NOW_NS + 1)  # another one, written later
+    with pytest.raises(InputError, match="nobody answers"):
+        asyncio.run(view.command("force_exit", {"asset": "mint"}))
+    assert {name for name, *_ in trader.asked} == {"dry:old"}
+    assert asyncio.run(view.overview())["stored"]["balance_sol"] == 0.25
+    page = get(view_of(records), "/")
+    assert "say which by --account: live, dry:old" in page.text
+    assert "REAL MONEY" in get(view_of(records, wanted="live"), "/").text
+
+
+class Away:
+    """A database that is away."""
+
+    def select(self, *_words: Any, **_options: Any) -> Any:
+        raise StoreAwayError("no connection")
+
+
+def test_without_its_database_a_trader_is_seen_and_steered() -> None:
+    trader = Talking()
+    view = view_of(Away(), trader, "dry:paper")  # type: ignore[arg-type]
+    page = get(view, "/").text
+    assert "The database is away: no connection" in page
+    assert "0.500000" in page
+    assert "/sell/mint" in page
+    asyncio.run(view.command("force_exit", {"asset": "mint"}))
+    assert trader.asked[-1] == ("dry:paper", "force_exit", {"asset": "mint"})
+    assert get(view_of(Away()), "/").status_code == 503  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("changes", "shown"),
+    [
+        ({"halted": True, "blocked_by": "min_balance", "blocked_detail": "too little"}, "Lift halt and pause"),
+        ({"paused_until": "2026-11-29T17:38:18Z"}, "Lift halt and pause"),
+        ({"entries_stopped": True, "blocked_by": "kill_switch"}, "Resume entries"),
+        ({"day_drawdown": None}, "<b>-</b>"),
+        ({"day_drawdown": 1e-9}, "<b>+0.00 %</b>"),
+        ({"day_drawdown": 0.125}, "<b>-12.50 %</b>"),
+        ({"store_away": True}, "database away"),
+        ({"heard_age_s": None}, "bus heard - ago"),
+        (
+            {"models": {"models": {}, "missing": ["reach_2x_1h"], "refused": {}, "left_whole": {}}},
+            "no model reach_2x_1h",
+        ),
+        (
+            {"models": {"models": {}, "missing": [], "refused": {"a": SCRIPT}, "left_whole": {}}},
+            "refused a: &lt;script",
+        ),
+    ],
+)
+def test_every_state_of_a_trader_can_be_shown(records: Records, changes: dict[str, Any], shown: str) -> None:
+    account(records)
+    page = get(view_of(records, Talking(**changes)), "/").text
+    assert shown in page
+    assert "tells nothing" not in page
+
+
+def test_a_trader_that_is_slow_is_not_waited_for(records: Records, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dashboard, "PATIENCE_S", 0.05)
+    account(records)
+
+    async def never(*_words: Any) -> dict[str, Any]:
+        await asyncio.sleep(60)
+        return {}
+
+    assert "it does not answer within 0.05 s" in get(view_of(records, never), "/").text
 
 
 @given(st.integers(0, 500), st.integers(1, 500))

@@ -265,8 +265,10 @@ def test_the_account_that_is_meant(records: Records) -> None:
     with pytest.raises(InputError, match="none yet"):
         reports.chosen_account(records, None)
     run(store_of(records, "one").load(5))
+    assert reports.chosen_account(records, None)["account"] == "one"
     run(store_of(records, "two").load(6))
-    assert reports.chosen_account(records, None)["account"] == "two"
+    with pytest.raises(InputError, match=r"2 accounts have traded .* --account: two, one"):
+        reports.chosen_account(records, None)
     assert reports.chosen_account(records, "one")["account"] == "one"
     with pytest.raises(InputError, match="known are: two, one"):
         reports.chosen_account(records, "three")

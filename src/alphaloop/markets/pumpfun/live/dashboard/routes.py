@@ -36,6 +36,7 @@ class DashboardPages:
             "age": age,
             "short": short,
             "moment": moment,
+            "change": change,
         }
         self._templates.globals |= {"commands": COMMANDS, "spans": list(SPANS_S), "refresh_s": REFRESH_S}
 
@@ -102,6 +103,11 @@ def sol(amount: float | None) -> str:
 def percent(part: float | None) -> str:
     """A share in per cent."""
     return MISSING if part is None else f"{part:.1%}"
+
+
+def change(drawdown: float | None) -> str:
+    """A drawdown as the change that it is, in per cent; what rounds to nothing has no minus."""
+    return MISSING if drawdown is None else f"{round(-100 * drawdown, 2) + 0.0:+.2f} %"
 
 
 def multiple(value: float | None) -> str:

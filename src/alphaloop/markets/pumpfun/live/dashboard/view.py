@@ -9,8 +9,10 @@ from math import sqrt
 from typing import Any, Final
 
 from alphaloop.core.clock import NS_PER_S, Clock, iso
-from alphaloop.core.errors import AlphaloopError
+from alphaloop.core.errors import AlphaloopError, StoreAwayError
 from alphaloop.markets.pumpfun.live import reports
+from alphaloop.markets.pumpfun.live.modes import mode_of
+from alphaloop.markets.pumpfun.live.summary import sol
 from alphaloop.stores.records import Records
 
 Ask = Callable[[str, str, Mapping[str, str]], Awaitable[dict[str, Any]]]
@@ -31,6 +33,9 @@ CURVE_TRADES: Final = 1_000
 NEWEST_DECISIONS: Final = 50
 NEWEST_TRADES: Final = 10
 MOST_SHOWN: Final = 500
+PATIENCE_S: Final = 2.0
+"""For what the trader says of itself; a page waits no longer for a trader that is not there."""
+
 Z: Final = 1.959964
 """Standard normal quantile of a two-sided 95 % interval."""
 
@@ -46,7 +51,8 @@ class View:
     ask : callable
     clock : Clock
     account : str, optional
-        Whose; the one that was active last, if not given.
+        Whose. If not given, the only one that has traded here once somebody looks; it is kept, so that what is shown
+        and what is asked for are always of one account.
     """
 
     records: Records
@@ -55,40 +61,42 @@ class View:
     account: str | None = None
 
     async def overview(self) -> dict[str, Any]:
-        """How the account does, what is held, what closed trades came to, and the newest of them.
+        """How the account does, what is held, what trades came to, and the newest of them.
+
+        Of trader and database, one may be away; what it would say is None then.
 
         Raises
         ------
         InputError
-            If no account has traded here.
+            If no account has traded here, or several have and none was named.
         """
-        name = (await self._stored())["account"]
+        name = await self._name()
         status, positions, silence = await self._heard(name)
-        if status is None:
-            positions = await asyncio.to_thread(reports.trades, self.records, name, limit=MOST_SHOWN, open_only=True)
-        trades = await asyncio.to_thread(reports.trades, self.records, name, limit=NEWEST_TRADES)
-        curve = await asyncio.to_thread(self._curve, name)
-        # Last, so that its sums hold every trade that is shown.
-        stored = await self._stored()
+        stored: dict[str, Any] | None = None
+        away = ""
+        try:
+            stored = await asyncio.to_thread(self._stored, name)
+        except StoreAwayError as error:
+            away = str(error)
         return {
+            "account": name,
+            "mode": mode_of(name),
             "now": iso(self.clock.now_ns()),
-            "stored": stored,
             "status": status,
-            "silence": silence,
             "positions": positions,
-            "trades": trades,
-            "curve": curve,
-            "won": share(stored["total_wins"], stored["total_wins"] + stored["total_losses"]),
+            "silence": silence,
+            "stored": stored,
+            "away": away,
         }
 
     async def trades(self, limit: int) -> dict[str, Any]:
         """Newest trades first."""
-        name = (await self._stored())["account"]
+        name = await self._name()
         return {"account": name, "trades": await asyncio.to_thread(reports.trades, self.records, name, limit=limit)}
 
     async def signals(self, span: str) -> dict[str, Any]:
         """What stopped the signals of a span of time that `SPANS_S` names, and the newest of them."""
-        name = (await self._stored())["account"]
+        name = await self._name()
         since_ns = self.clock.now_ns() - SPANS_S[span] * NS_PER_S
         counts = await asyncio.to_thread(reports.why_not, self.records, name, since_ns)
         newest = await asyncio.to_thread(self._decisions, name)
@@ -102,30 +110,52 @@ class View:
         InputError
             If nothing was, or more than one signal begins like that.
         """
-        name = (await self._stored())["account"]
+        name = await self._name()
         return {"account": name, **await asyncio.to_thread(reports.why, self.records, name, signal_id)}
 
     async def command(self, name: str, arguments: Mapping[str, str]) -> None:
-        """Give the running trader a command.
+        """Give the running trader a command; the database need not be there.
 
         Raises
         ------
         AlphaloopError
             If nobody answers, or it cannot be carried out.
         """
-        await self.ask((await self._stored())["account"], name, arguments)
+        await self.ask(await self._name(), name, arguments)
 
-    async def _stored(self) -> dict[str, Any]:
-        return await asyncio.to_thread(reports.chosen_account, self.records, self.account)
+    async def _name(self) -> str:
+        if self.account is None:
+            self.account = str((await asyncio.to_thread(reports.chosen_account, self.records, None))["account"])
+        return self.account
 
     async def _heard(self, account: str) -> tuple[dict[str, Any] | None, list[dict[str, Any]], str]:
         """Status and positions as the trader tells them, or why it tells nothing."""
         try:
-            status = await self.ask(account, "status", {})
-            positions = (await self.ask(account, "positions", {}))["positions"] if status.get("ready", True) else []
+            async with asyncio.timeout(PATIENCE_S):
+                status = await self.ask(account, "status", {})
+                positions = (await self.ask(account, "positions", {}))["positions"]
+        except TimeoutError:
+            return None, [], f"it does not answer within {PATIENCE_S:g} s"
         except AlphaloopError as silent:
             return None, [], str(silent)
         return status, sorted(positions, key=lambda each: -(each["value_sol"] or 0.0)), ""
+
+    def _stored(self, account: str) -> dict[str, Any]:
+        """What the database says of an account, whether its trader runs or not."""
+        found: dict[str, Any] = {
+            "open": reports.trades(self.records, account, limit=MOST_SHOWN, open_only=True),
+            "trades": reports.trades(self.records, account, limit=NEWEST_TRADES),
+            "curve": self._curve(account),
+        }
+        # Last, so that its sums hold every trade that is shown.
+        row = reports.chosen_account(self.records, account)
+        return {
+            **found,
+            "balance_sol": sol(row["balance_lamports"]),
+            "net_sol": row["total_pnl"],
+            "won": share(row["total_wins"], row["total_wins"] + row["total_losses"]),
+            "stopped_by": row["stopped_by"],
+        }
 
     def _curve(self, account: str) -> dict[str, Any]:
         """Net of the newest trades that are over, purchases that failed among them, added up in their order."""
