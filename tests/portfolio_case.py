@@ -27,6 +27,7 @@ from alphaloop.trading.portfolio.records import (
     Landed,
     Mark,
     Notice,
+    Opened,
     Order,
     Place,
     Refused,
@@ -115,12 +116,40 @@ class Desk:
 
     def _apply(self, told: Any) -> None:
         self.told.append(told)
-        for output in self.engine.apply(told):
+        for output in self._watched(told):
             self.outputs.append(output)
             if isinstance(output, Place):
                 self._apply(self._made(output.order))
             elif isinstance(output, Submit) and self.sends:
                 self._apply(Sent(at_ns=self.now_ns, signature=output.signature))
+
+    def _watched(self, told: Any) -> list[Any]:
+        """Apply an input, and see that whatever it changed is told as changed: nobody stores anything else."""
+        state = self.engine.state
+        before, account = self._records(), self._account()
+        changed, account_changed = state.changed, state.account_changed
+        state.changed, state.account_changed = {}, False
+        try:
+            outputs: list[Any] = self.engine.apply(told)
+            after = self._records()
+            silent = {name for name in before | after if before.get(name) != after.get(name)} - state.changed.keys()
+            # What `Opened` brings is stored already.
+            assert isinstance(told, Opened) or not silent, f"{told} changed {silent}, and nobody is told"
+            assert isinstance(told, Opened) or state.account_changed or self._account() == account, f"{told}"
+        finally:
+            state.changed, state.account_changed = changed | state.changed, account_changed or state.account_changed
+        return outputs
+
+    def _records(self) -> dict[str, Any]:
+        """All trades as they would be stored, without their newest price: it comes again."""
+        found = {name: msgspec.to_builtins(trade) for name, trade in self.engine.state.trades.items()}
+        for record in found.values():
+            for name in ("last", "last_ns", "context"):
+                record.pop(name)
+        return found
+
+    def _account(self) -> dict[str, Any]:
+        return {name: value for name, value in self.engine.state.save_account().items() if name != "now_ns"}
 
     def _made(self, order: Order) -> Drafted | Refused:
         if order.side == "sell" and self.refusal:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from alphaloop.trading.portfolio.entry import OPEN, ORDER, SCORE, Standing, explain, first_stop, phase_of
+from alphaloop.trading.portfolio.entry import ORDER, Standing, explain, first_stop, phase_of
 from alphaloop.trading.portfolio.inputs import Scored
 from alphaloop.trading.portfolio.outputs import Decision, Order, Place
 from alphaloop.trading.portfolio.settings import RegimeEffect, Strategy
@@ -138,9 +138,6 @@ class Entering:
         # Nearest to an entry is the strategy that came furthest; max keeps the first of equals.
         name, strategy = max(strategies, key=lambda item: ORDER[checks[item[0]]])
         check = checks[name]
-        # Nine signals in ten end at the score, and their sentence can be told from the decision's numbers later.
-        if check in (SCORE, OPEN):
-            return _Verdict(check, "")
         return _Verdict(check, explain(check, strategy, scored, standing, self.state.settings.phases, effect))
 
     def _open(self, verdict: _Verdict, scored: Scored) -> Trade:

@@ -249,6 +249,14 @@ def test_sentences_of_the_checks_have_their_numbers() -> None:
     desk = Desk(strategies={"veto": VETO})
     decision = desk.score("A", scores={"up": 0.9, "dead": 0.4567})
     assert decision.detail == "dead gives 0.4567, less than 0.3000 is needed"
+    desk = Desk(regimes={"bear": {"add_threshold": 0.05}})
+    assert desk.score("A", 0.84, regime="bear").detail == "up gives 0.8400, at least 0.8500 is needed"
+    assert desk.score("A", scores={}).detail == "no model 'up' has scored the signal"
+    desk.hold("A")
+    assert desk.score("A").detail == "a position in this asset is open or under way"
+    desk.warn("A")
+    desk.land()
+    assert desk.score("A").detail == "a trade of this asset closed lately"
 
 
 # -- regimes ----------------------------------------------------------------------------------------------------------

@@ -181,6 +181,18 @@ def test_a_fall_while_the_purchase_was_under_way_is_seen_at_the_fill() -> None:
     assert len(desk.sales) == 1
 
 
+@pytest.mark.parametrize(("meanwhile", "peak"), [(1.5, 1.5), (0.7, 1.0)])
+def test_the_peak_is_the_higher_of_fill_and_newest_price(meanwhile: float, peak: float) -> None:
+    desk = Desk()
+    desk.score()
+    desk.wait(1, tick=False)
+    desk.mark("A", meanwhile)
+    desk.wait(1, tick=False)
+    desk.land(price=1.0)
+    trade = desk.trade()
+    assert (trade.last, trade.peak) == (meanwhile, peak)
+
+
 def test_a_price_of_before_the_signal_is_not_taken_for_one_of_after_the_fill() -> None:
     desk = Desk()
     desk.score(price=1.0)

@@ -194,11 +194,24 @@ def test_a_cost_that_comes_after_death_is_paid_and_leads_to_nothing() -> None:
     assert desk.state.account.balance == before - 11
 
 
+def test_what_was_handed_over_is_under_way() -> None:
+    desk = Desk()
+    desk.sends = False
+    desk.score()
+    trade = desk.trade()
+    assert (str(trade.attempts[0].state), str(trade.state)) == ("drafted", "intent")
+    desk.tell(Sent, signature=desk.last)
+    assert (str(trade.attempts[0].state), str(trade.state)) == ("sent", "submitted")
+
+
 def test_a_failure_that_was_none_is_taken_back() -> None:
     desk = two_sales()
     trade, before = desk.trade(), desk.state.account.balance
+    spent = trade.spent
     desk.fail("fund", "sig2", 11)
+    assert trade.spent == spent + 11
     desk.tell(Filled, signature="sig2", quantity=trade.quantity, cash=500, traded=600, remaining=0)
+    assert trade.spent == spent
     assert desk.state.account.balance == before + 500
     assert (trade.received, trade.attempts[1].cost) == (500, 0)
     assert desk.state.account.total_pnl == trade.net

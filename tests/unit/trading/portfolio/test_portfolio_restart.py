@@ -6,7 +6,7 @@ import pytest
 
 from alphaloop.core.errors import InputError
 from alphaloop.trading.portfolio.engine import PortfolioEngine
-from alphaloop.trading.portfolio.records import Opened, Place, Scored, Sent, Submit, Tick, Unsent
+from alphaloop.trading.portfolio.records import Failed, Filled, Opened, Place, Scored, Sent, Submit, Tick, Unsent
 from portfolio_case import SOL, Desk, settings, strategies
 
 S = 10**9
@@ -45,6 +45,33 @@ def test_everything_goes_on_where_it_was() -> None:
     after.land("sig2")
     assert after.trade("B").state == "open"
     assert after.score("D").trade_id == "t4"
+
+
+def test_a_cool_down_outlives_a_restart_and_no_longer() -> None:
+    before = Desk()
+    before.hold("A")
+    before.warn("A")
+    before.land(before.last, price=1.0)
+    before.wait(10)
+    after = successor(before)
+    assert after.score("A").stopped_by == "cool_down"
+    after.wait(30 * 60 - 10, tick=False)
+    assert after.score("A").stopped_by == ""
+
+
+def test_what_was_booked_is_not_booked_again_by_the_next_process() -> None:
+    before = Desk(breakers={"cool_down_s": 0.0})
+    before.hold("A")
+    before.warn("A")
+    before.land()
+    failure = {"signature": "found", "asset": "C", "reason": "no", "remedy": "requote", "cost": 70}
+    before.tell(Failed, **failure)
+    after = successor(before)
+    new, balance = after.hold("A"), after.state.account.balance
+    after.tell(Filled, signature="sig2", quantity=new.quantity, cash=5, traded=5, remaining=0, asset="A", side="sell")
+    after.tell(Failed, **failure)
+    assert after.state.account.balance == balance
+    assert (str(new.state), new.received) == ("open", 0)
 
 
 def test_bytes_of_a_dead_process_are_not_asked_for() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from alphaloop.trading.portfolio.records import Drafted, Failed, Holding, Learnt, Refused, Verify
+from alphaloop.trading.portfolio.records import Drafted, Failed, Holding, Learnt, Refused, Sent, Verify
 from alphaloop.trading.portfolio.settings import DEFAULT_STEPS
 from alphaloop.trading.portfolio.trades import MOST_ATTEMPTS
 from portfolio_case import FEE, RENT, SOL, TIP, Desk
@@ -237,7 +237,10 @@ def test_an_entry_that_missed_its_price_is_tried_once_more_on_the_same_terms() -
     desk = Desk()
     desk.score(context={"k": 1})
     desk.wait(2)
+    desk.sends = False
     desk.fail("requote", cost=7)
+    assert desk.trade().state == "intent"  # nothing of it is under way until the new one is sent
+    desk.tell(Sent, signature=desk.last)
     assert [(order.order_id, order.amount, order.step) for order in desk.buys] == [
         ("t1.buy.1", 2 * SOL, 0),
         ("t1.buy.2", 2 * SOL, 1),
