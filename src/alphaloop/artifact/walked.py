@@ -29,16 +29,16 @@ class Walk:
 
     def __init__(self, ensembles: Sequence[Trees], width: int) -> None:
         self.width = width
-        sizes = [len(each.nodes) for each in ensembles]
-        firsts = np.cumsum(sizes) - sizes
-        roots = np.concatenate([each.roots + first for each, first in zip(ensembles, firsts, strict=True)])
+        trees = [tree for each in ensembles for tree in np.split(each.nodes, each.roots[1:])]
         depths = np.concatenate([each.depths for each in ensembles])
         # Trees of like depth together: sixteen take as many steps as the deepest of them.
         order = np.argsort(depths, kind="stable")
-        self._nodes = np.concatenate([each.nodes for each in ensembles])
+        self._nodes = np.concatenate([trees[number] for number in order])
+        roots = np.cumsum([0, *(len(trees[number]) for number in order)])
         self._trees = (
             self._nodes,
-            *(part.astype(np.uint64) for part in (roots, depths, order)),
+            self._nodes.view(np.uint64),
+            *(part.astype(np.uint64) for part in (roots, depths[order], order)),
             np.cumsum([len(each.roots) for each in ensembles]).astype(np.uint64),
             np.array([each.base for each in ensembles], np.float32),
         )
@@ -46,7 +46,7 @@ class Walk:
             np.zeros((TOGETHER, 2 * width + 1), np.float32),
             np.zeros(TOGETHER, np.uint64),
             np.zeros(TOGETHER, np.uint64),
-            np.zeros((len(roots), TOGETHER), np.float32),
+            np.zeros((len(trees), TOGETHER), np.float32),
         )
 
     def __call__(self, rows: NDArray[np.float32], sums: NDArray[np.float32]) -> None:
