@@ -173,11 +173,11 @@ def test_nobody_gets_in_without_the_token_or_from_another_site(folder: Any, redi
 def test_without_a_trader_it_says_what_is_missing(folder: Any, redis_url: str) -> None:
     async def test() -> None:
         folder.data.mkdir()
-        found = await live.say_inside(folder, None, redis_url, "dashboard")
+        found = await live.say(folder, None, redis_url, "dashboard")
         assert found.code == 2
         assert "no token" in found.err
         (folder.data / "live-token").write_text("a token that is long enough")
-        found = await live.say_inside(folder, None, redis_url, "dashboard")
+        found = await live.say(folder, None, redis_url, "dashboard")
         assert found.code == 2
         assert "no such database" in found.err
 
