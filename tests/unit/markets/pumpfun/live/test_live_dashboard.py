@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import numpy as np
@@ -277,3 +278,11 @@ def test_figures_are_written_to_be_read() -> None:
     assert [age(each) for each in (None, 5.4, 119.0, 121.0, 7_300.0)] == ["-", "5 s", "119 s", "2 min", "2.0 h"]
     assert [short(each) for each in (None, "reach", "A" * 44)] == ["-", "reach", "AAAAAA…AAAA"]
     assert [moment(each) for each in (None, "2026-11-29T17:38:18.223975515Z")] == ["-", "2026-11-29 17:38:18"]
+
+
+@pytest.mark.parametrize("letters", ["\U0010ffff", "\ud7ff", "☃"])
+def test_what_is_no_id_of_a_signal_is_refused(records: Records, letters: str) -> None:
+    account(records)
+    page = get(view_of(records), f"/signals?find={quote(letters)}")
+    assert page.status_code == 400
+    assert "is no id of a signal" in page.text
