@@ -107,7 +107,7 @@ class SessionGuard:
         return None
 
     async def _enter(self, request: Request) -> Response:
-        given = (await read_form(request)).get("token", "")
+        given = (await _read_form(request)).get("token", "")
         if not secrets.compare_digest(given.strip().encode(), self.token.get_secret_value().encode()):
             log.warning("login_refused", client=None if request.client is None else request.client.host)
             return _login("that is not the token", 401)
@@ -122,7 +122,7 @@ class SessionGuard:
         return reply
 
 
-async def read_form(request: Request) -> dict[str, str]:
+async def _read_form(request: Request) -> dict[str, str]:
     """The fields of a form, the last of those with one name; none of a body that breaks off or is longer than ours."""
     body = b""
     try:
