@@ -156,7 +156,7 @@ def test_labels_are_what_the_words_say(frame, label, paid):
 
 
 @settings(max_examples=80, deadline=None)
-@given(frame=markets(), label=horizons | barriers, paid=costs, data=st.data())
+@given(frame=markets().filter(len), label=horizons | barriers, paid=costs, data=st.data())
 def test_nothing_outside_the_interval_moves_a_label(frame, label, paid, data):
     table = label.compute(frame, STEP, paid)
     row = data.draw(st.integers(0, len(frame) - 1))
@@ -177,7 +177,7 @@ def test_nothing_outside_the_interval_moves_a_label(frame, label, paid, data):
 
 
 @settings(max_examples=80, deadline=None)
-@given(frame=markets(), label=horizons | barriers, paid=costs, data=st.data())
+@given(frame=markets().filter(len), label=horizons | barriers, paid=costs, data=st.data())
 def test_bars_before_the_decision_or_after_the_resolution_may_be_missing(frame, label, paid, data):
     table = label.compute(frame, STEP, paid)
     resolved = table.with_row_index().filter(pl.col("label").is_not_null())
