@@ -45,7 +45,7 @@ class Holdings:
         """Use newer facts of an asset's market for further orders."""
         trade = self.state.by_asset.get(told.asset)
         if trade is not None:
-            trade.context = told.context
+            trade.context, trade.venue = told.context, told.venue or trade.venue
             self.state.touch(trade)
 
     def adopted(self, told: Adopted) -> None:

@@ -7,6 +7,7 @@ from alphaloop.trading.portfolio.ending import Ending
 from alphaloop.trading.portfolio.entering import Entering
 from alphaloop.trading.portfolio.inputs import Side
 from alphaloop.trading.portfolio.leaving import Leaving
+from alphaloop.trading.portfolio.outputs import Verify
 from alphaloop.trading.portfolio.reports import Dead, Failed, Filled, Landed
 from alphaloop.trading.portfolio.state import REMEMBERED_NS, PortfolioState
 from alphaloop.trading.portfolio.trades import HOLDING, MAY_LAND, Attempt, AttemptState, Trade, TradeState
@@ -93,6 +94,9 @@ class Proving:
         trade, attempt = found
         attempt.end(AttemptState.DEAD, self.state.now_ns, "its block hash is too old")
         self._next(trade, attempt, "expired", "requote")
+        if attempt.side == "sell" and trade.state in HOLDING:
+            # Whoever simulates what he is handed throws away, without a word, what was made from wrong facts.
+            self.state.out.append(Verify(trade.asset, refresh=True))
 
     # -- what follows -----------------------------------------------------------------------------------------------
 
@@ -151,18 +155,22 @@ class Proving:
             # Only a purchase that was thought dead comes after the end. The next start finds what it left behind.
             self.state.touch(trade)
             return
+        # What a token keeps of each transfer was paid for and never came.
+        came = min(told.quantity, told.remaining) if told.remaining > 0 else told.quantity
         price = told.traded / told.quantity
         if trade.state in HOLDING:
             price = (trade.entry_price * trade.bought + told.traded) / (trade.bought + told.quantity)
         trade.entry_price = price
-        trade.quantity += told.quantity
+        trade.quantity += came
         trade.bought += told.quantity
         if trade.state in HOLDING:
             self.state.touch(trade)
             return
-        # A price newer than the decision's came while the purchase was under way, and may be all that ever comes.
-        trade.last = trade.last if trade.last_ns > trade.known_ns else price
-        trade.entered_ns, trade.peak = self.state.now_ns, max(price, trade.last)
+        # A price that is newer than the fill came before the fill was read, and may be all that ever comes; an older
+        # one is what the fill moved, and says nothing of how the position does.
+        trade.last = trade.last if trade.last_ns > max(told.filled_ns, trade.known_ns) else price
+        trade.entered_ns = min(told.filled_ns or self.state.now_ns, self.state.now_ns)
+        trade.peak = max(price, trade.last)
         trade.step(TradeState.OPEN)
         self.state.notice(
             "trade_opened",
@@ -241,4 +249,6 @@ class Proving:
         settings = self.state.settings
         young = self.state.now_ns - trade.decided_ns <= self._retry_ns
         wanted = remedy == "requote" and not trade.exit_wanted and trade.state is not TradeState.LANDED
-        return wanted and young and trade.buys < settings.entry_tries
+        # It takes the place of an order that ended; how many are under way was asked for that one.
+        forbidden, _ = self.state.panel.reason(self.state.now_ns, unproved=0)
+        return wanted and young and not forbidden and trade.buys < settings.entry_tries

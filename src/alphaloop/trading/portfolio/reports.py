@@ -100,6 +100,8 @@ class Filled(Input, frozen=True, kw_only=True, gc=False):
         Money that the market paid or received with its fees, without network fee, tip and rent.
     remaining : int
         Base units of the asset in the wallet afterwards; -1 if not known.
+    filled_ns : int
+        When it happened, by the chain's clock, at most a few seconds beside the others; 0 if not known.
     asset, side : str
         Given where the transaction was found in the wallet's history and the engine may not know its signature.
     details : dict
@@ -111,6 +113,7 @@ class Filled(Input, frozen=True, kw_only=True, gc=False):
     cash: int
     traded: int
     remaining: int = -1
+    filled_ns: int = 0
     asset: str = ""
     side: Side = "sell"
     details: dict[str, Any] = msgspec.field(default_factory=dict)
@@ -144,10 +147,14 @@ class Holding(Input, frozen=True, kw_only=True, gc=False):
 
 
 class Learnt(Input, frozen=True, kw_only=True, gc=False):
-    """The facts of an asset's market were read again; further orders of its trade use them."""
+    """The facts of an asset's market were read again; further orders of its trade use them.
+
+    `venue` is where the asset trades by what was read; empty: where it did before.
+    """
 
     asset: str
     context: dict[str, Any]
+    venue: str = ""
 
 
 class Balance(Input, frozen=True, kw_only=True, gc=False):

@@ -12,7 +12,7 @@ from alphaloop.trading.portfolio.breakers import BreakerPanel, BreakerState
 from alphaloop.trading.portfolio.outputs import Level, Notice, Output
 from alphaloop.trading.portfolio.settings import PortfolioSettings
 from alphaloop.trading.portfolio.totals import Totals
-from alphaloop.trading.portfolio.trades import Attempt, Trade
+from alphaloop.trading.portfolio.trades import HOLDING, Attempt, Trade
 
 REMEMBERED_NS = to_ns(900.0)
 """How long what was booked is known again after its trade is over; a later report of it would look like news."""
@@ -88,6 +88,22 @@ class PortfolioState:
         if trade is None:
             return None
         return trade, next(attempt for attempt in trade.attempts if attempt.signature == signature)
+
+    def wants(self, signature: str) -> bool:
+        """Whether a transaction that nobody has taken yet may still be handed over.
+
+        A purchase is not wanted any more once its exit is, or while a breaker forbids entries; a sale as long as its
+        trade holds something.
+        """
+        found = self.find(signature)
+        if found is None:
+            return False
+        trade, attempt = found
+        if attempt.side == "sell":
+            return trade.state in HOLDING
+        # How many orders are under way was asked when it was decided, and it is one of them now.
+        forbidden, _ = self.panel.reason(self.now_ns, unproved=0)
+        return not trade.exit_wanted and not forbidden
 
     # -- changes ----------------------------------------------------------------------------------------------------
 
@@ -176,7 +192,7 @@ class PortfolioState:
             for key in until_ns:
                 until_ns[key] -= by
         for trade in self.trades.values():
-            trade.set_back(by)
+            trade.set_back(by, at_ns)
             self.changed[trade.trade_id] = trade
         self.account_changed = True
         self.notice("clock_set_back", "warning", seconds=by / 1e9)

@@ -18,6 +18,7 @@ class Submitting:
     def __init__(self, state: PortfolioState, leaving: Leaving, ending: Ending) -> None:
         self.state, self.leaving, self.ending = state, leaving, ending
         self._pause_ns = to_ns(state.settings.selling.retry_s)
+        self._entry_ns = to_ns(state.settings.entry_retry_s)
 
     # -- before anybody has seen it ----------------------------------------------------------------------------------
 
@@ -111,7 +112,9 @@ class Submitting:
         if found is None or found[1].state not in MAY_LAND:
             return
         trade, attempt = found
-        attempt.again_ns, attempt.reason = self.state.now_ns + self._pause_ns, told.reason
+        again_ns = self.state.now_ns + self._pause_ns
+        is_late = attempt.side == "buy" and again_ns - trade.decided_ns > self._entry_ns
+        attempt.again_ns, attempt.reason = 0 if is_late else again_ns, told.reason
         # Whoever gave no answer, or a bad one, may have taken the bytes: they have been seen.
         self._may_land(trade, attempt)
         self.state.notice(
@@ -120,12 +123,13 @@ class Submitting:
         self.state.touch(trade)
 
     def resend(self, trade: Trade) -> None:
-        """Ask again for the submission of bytes that nobody took."""
+        """Ask again for the submission of bytes that nobody took and that are still wanted."""
         for attempt in trade.attempts:
             if 0 < attempt.again_ns <= self.state.now_ns:
                 attempt.again_ns = 0
                 self.state.changed[trade.trade_id] = trade
-                self.state.out.append(Submit(attempt.signature, attempt.side, trade.asset))
+                if self.state.wants(attempt.signature):
+                    self.state.out.append(Submit(attempt.signature, attempt.side, trade.asset))
 
     def _may_land(self, trade: Trade, attempt: Attempt) -> None:
         if attempt.state is AttemptState.DRAFTED:

@@ -202,8 +202,12 @@ class Trade(msgspec.Struct, kw_only=True):
         self.attempts = [attempt for attempt in self.attempts if attempt.signature not in gone]
         return dropped
 
-    def set_back(self, by_ns: int) -> None:
-        """Move the trader's own times back with its clock; prices and warnings are stamped elsewhere."""
+    def set_back(self, by_ns: int, now_ns: int) -> None:
+        """Move the trader's own times back with its clock.
+
+        Prices are stamped elsewhere; none that comes from now on may be passed over for one from the future.
+        """
+        self.last_ns = min(self.last_ns, now_ns)
         for name in _OWN_TIMES:
             if getattr(self, name):
                 setattr(self, name, getattr(self, name) - by_ns)

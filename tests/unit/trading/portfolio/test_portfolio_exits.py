@@ -193,6 +193,46 @@ def test_the_peak_is_the_higher_of_fill_and_newest_price(meanwhile: float, peak:
     assert (trade.last, trade.peak) == (meanwhile, peak)
 
 
+@pytest.mark.parametrize("meanwhile", [1.5, 0.3])
+def test_a_price_of_before_the_fill_says_nothing_of_the_position(meanwhile: float) -> None:
+    desk = Desk()
+    desk.score()
+    desk.wait(1, tick=False)
+    desk.mark("A", meanwhile)
+    filled_ns = desk.now_ns
+    desk.wait(1, tick=False)
+    desk.land(price=1.0, filled_ns=filled_ns)
+    trade = desk.trade()
+    assert (trade.last, trade.peak, trade.exit_wanted) == (1.0, 1.0, "")
+    desk.mark("A", 1.1)
+    assert desk.sales == []
+
+
+def test_a_price_that_came_before_the_fill_was_read_counts() -> None:
+    desk = Desk()
+    desk.score()
+    filled_ns = desk.now_ns
+    desk.wait(1, tick=False)
+    desk.mark("A", 0.3)
+    desk.wait(1, tick=False)
+    desk.land(price=1.0, filled_ns=filled_ns)
+    assert desk.trade().exit_wanted == "stop_loss"
+
+
+def test_a_hold_is_as_long_as_something_is_held_however_late_that_is_read() -> None:
+    desk = Desk()
+    desk.score()
+    filled_ns = desk.now_ns
+    desk.wait(7_200, tick=False)
+    desk.land(price=1.0, filled_ns=filled_ns)
+    assert desk.trade().entered_ns == filled_ns
+    assert desk.trade().exit_wanted == "timeout"
+    ahead = Desk()
+    ahead.score()
+    ahead.land(price=1.0, filled_ns=ahead.now_ns + 10**9)
+    assert ahead.trade().entered_ns == ahead.now_ns
+
+
 def test_a_price_of_before_the_signal_is_not_taken_for_one_of_after_the_fill() -> None:
     desk = Desk()
     desk.score(price=1.0)

@@ -8,14 +8,17 @@ import pytest
 
 from alphaloop.core.errors import StateError
 from alphaloop.trading.portfolio.records import (
+    Command,
     Dead,
     Failed,
     Filled,
     Landed,
+    Learnt,
     NotStored,
     Sent,
     Submit,
     Unsent,
+    Verify,
 )
 from portfolio_case import FEE, SOL, TIP, Desk
 
@@ -414,15 +417,124 @@ def test_bytes_that_nobody_took_are_handed_over_again() -> None:
     desk = Desk()
     desk.sends = False
     desk.score()
-    for _ in range(3):
+    for _ in range(2):
         desk.tell(Unsent, signature="sig1", reason="429")
         desk.wait(1.999)
         submitted = len(desk.of(Submit))
         desk.wait(0.001)
         assert desk.of(Submit)[submitted:] == [Submit("sig1", "buy", "A")]
     desk.wait(60)
-    assert len(desk.of(Submit)) == 4
-    assert [each["reason"] for each in desk.notices("not_submitted")] == ["429"] * 3
+    assert len(desk.of(Submit)) == 3
+    assert [each["reason"] for each in desk.notices("not_submitted")] == ["429"] * 2
+
+
+def test_a_purchase_that_nobody_took_is_not_handed_over_when_its_moment_is_past() -> None:
+    desk = Desk(entry_retry_s=5.0)
+    desk.score()
+    desk.wait(3.001)
+    desk.tell(Unsent, signature="sig1", reason="429")
+    desk.wait(60)
+    assert len(desk.of(Submit)) == 1
+    assert desk.trade().unproved(), "it may have been taken all the same"
+
+
+def test_a_sale_that_nobody_took_is_handed_over_however_late_it_is() -> None:
+    desk = Desk()
+    desk.hold()
+    desk.warn("A")
+    desk.wait(600, tick=False)
+    desk.tell(Unsent, signature="sig2", reason="429")
+    desk.wait(2)
+    assert desk.of(Submit)[2:3] == [Submit("sig2", "sell", "A")]
+
+
+@pytest.mark.parametrize("end", ["warned", "forced", "stopped", "halted", "fallen"])
+def test_a_purchase_is_no_more_wanted_once_its_exit_is_or_entries_are_forbidden(end: str) -> None:
+    desk = Desk()
+    desk.sends = False
+    desk.score()
+    assert desk.state.wants("sig1")
+    if end == "warned":
+        desk.warn("A")
+    elif end == "forced":
+        desk.tell(Command, name="force_exit", asset="A")
+    elif end == "stopped":
+        desk.tell(Command, name="stop_entries")
+    elif end == "halted":
+        desk.state.panel.state.halted = True
+    else:
+        desk.state.panel.state.fallen_day = desk.now_ns // (86_400 * 10**9)
+    assert not desk.state.wants("sig1")
+    desk.tell(Unsent, signature="sig1", reason="429")
+    submitted = len(desk.of(Submit))
+    desk.wait(2)
+    assert len(desk.of(Submit)) == submitted
+    assert desk.trade().unproved(), "it may have been taken all the same"
+
+
+def test_a_sale_is_wanted_as_long_as_something_is_held() -> None:
+    desk = two_sales()
+    desk.tell(Command, name="stop_entries")
+    assert desk.state.wants("sig2")
+    desk.land("sig3")
+    assert not desk.state.wants("sig2")
+    assert not desk.state.wants("unknown")
+
+
+def test_the_limit_of_orders_under_way_does_not_take_back_what_it_let_through() -> None:
+    desk = Desk(breakers={"max_unproved": 1})
+    desk.sends = False
+    desk.score()
+    assert desk.state.wants("sig1")
+
+
+def test_a_purchase_that_failed_is_not_tried_again_where_entries_are_forbidden() -> None:
+    desk = Desk()
+    desk.score()
+    desk.tell(Command, name="stop_entries")
+    desk.fail("requote")
+    assert len(desk.buys) == 1
+    assert desk.state.trades == {}
+
+
+def test_facts_are_read_again_when_a_sale_vanished() -> None:
+    """Who simulates it and finds that it fails says nothing."""
+    desk = Desk()
+    desk.hold()
+    desk.warn("A")
+    desk.die()
+    assert Verify("A", refresh=True) in desk.verifies
+    assert len(desk.sales) == 2, "the next one does not wait for that"
+    desk = Desk(entry_tries=1)
+    desk.score()
+    desk.die()
+    assert desk.verifies == []
+
+
+def test_where_an_asset_trades_is_what_was_read_last() -> None:
+    desk = Desk()
+    desk.hold()
+    desk.warn("A")
+    desk.fail("use_pool")
+    assert desk.trade().venue == "pool"
+    desk.tell(Learnt, asset="A", context={"complete": False}, venue="curve")
+    desk.wait(2)
+    assert desk.sales[-1].venue == "curve"
+    desk.tell(Learnt, asset="A", context={"complete": True}, venue="pool")
+    desk.tell(Learnt, asset="A", context={"complete": True})
+    assert desk.trade().venue == "pool"
+
+
+def test_what_a_token_keeps_of_a_transfer_is_not_held() -> None:
+    desk = Desk()
+    desk.score()
+    desk.land(quantity=1_000, traded=2_000, remaining=990)
+    trade = desk.trade()
+    assert (trade.quantity, trade.bought, trade.entry_price) == (990, 1_000, 2.0)
+    other = Desk()
+    other.score()
+    other.land(quantity=1_000, remaining=-1)
+    assert other.trade().quantity == 1_000
 
 
 @pytest.mark.parametrize("end", ["land", "fail", "die", "sent"])

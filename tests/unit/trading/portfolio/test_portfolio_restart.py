@@ -188,6 +188,17 @@ def test_a_clock_that_was_set_back_freezes_no_exit_and_stretches_no_wait(back_s:
     assert desk.score("L").stopped_by == ""
 
 
+def test_prices_count_after_the_clock_was_set_back() -> None:
+    """Those that are read from the chain are stamped by this very clock."""
+    desk = Desk()
+    desk.hold()
+    desk.mark("A", 1.2)
+    desk.wait(-3_600)
+    desk.wait(1)
+    desk.mark("A", 0.1)
+    assert desk.trade().exit_wanted == "stop_loss"
+
+
 def test_a_clock_that_was_set_back_while_the_trader_was_away() -> None:
     before = Desk()
     before.hold()
