@@ -230,6 +230,7 @@ class TwinIntake:
     def __init__(self, life: Life, stale_s: float = 10.0) -> None:
         self.life, self._stale_ns = life, round(stale_s * 1e9)
         self.counts: dict[str, int] = {}
+        self.heartbeat = None
         self._seen: set[str] = set()
 
     def take_all(self, deliveries: Sequence[Delivery], now_ns: int) -> list[Any]:

@@ -26,7 +26,7 @@ from alphaloop.markets.pumpfun.live.roads import Roads, Submitter
 from alphaloop.markets.pumpfun.live.rpc import ChainRpc
 from alphaloop.markets.pumpfun.transactions import addresses as at
 from alphaloop.markets.pumpfun.transactions.signer import Signer
-from alphaloop.trading.portfolio.records import Drafted, Failed, Filled, Order, Refused, Sent, Side, Unsent
+from alphaloop.trading.portfolio.records import Drafted, Failed, Filled, Landed, Order, Refused, Sent, Side, Unsent
 
 log = structlog.get_logger("alphaloop.pumpfun.live")
 
@@ -67,6 +67,7 @@ class ChainVenue:
         self.wallet = str(self.signer.public)
         self.outbox = Outbox(self.settings.resend)
         self.prover = Prover(self.rpc, self.wallet, self.clock, self.settings.dead_margin, self._rolled_back)
+        self._wants: Callable[[str], bool] = lambda signature: True
         self._roads = Roads(self.engine, self.rpc, self.settings)
         self._maker = OrderMaker(self.signer, self.facts, self.settings, self.outbox.is_used)
 
@@ -74,6 +75,10 @@ class ChainVenue:
     def counts(self) -> dict[str, int]:
         """What became of submissions, by road and answer."""
         return self._roads.counts
+
+    def heed(self, wants: Callable[[str], bool]) -> None:
+        """From now on hand over again only what is wanted."""
+        self._wants = wants
 
     # -- making and submitting ----------------------------------------------------------------------------------------
 
@@ -86,8 +91,9 @@ class ChainVenue:
         return made.drafted
 
     def discard(self, signature: str) -> None:
-        """Throw a transaction away."""
-        self.outbox.drop(signature)
+        """Throw a transaction away, unless a fork may still give it back."""
+        if signature not in self.prover.unfinal:
+            self.outbox.drop(signature)
 
     async def submit(self, signature: str) -> Sent | Unsent:
         """Hand a transaction to the block engine, to a node, or to both."""
@@ -95,7 +101,8 @@ class ChainVenue:
         if parcel is None:
             reason = "its bytes are gone, with the process that made them or thrown away"
             return Unsent(at_ns=self.clock.now_ns(), signature=signature, reason=reason)
-        handed = await self._roads.hand_over(parcel.envelope)
+        # A sale that fails tells why, and what it held is still to be left; a purchase that fails is only paid for.
+        handed = await self._roads.hand_over(parcel.envelope, may_fail=parcel.side == "sell")
         now_ns = self.clock.now_ns()
         if not handed.via:
             return Unsent(at_ns=now_ns, signature=signature, reason=handed.reason)
@@ -108,8 +115,9 @@ class ChainVenue:
         """Tell what the chain proves."""
         proved = await self.prover.prove(last_valid)
         for proof in proved:
-            # Bytes of what landed are kept until it is final: a fork may take it back.
-            if proof.signature in self.prover.unfinal:
+            # Bytes of what succeeded are kept until it is final: a fork may take it back. What failed has been followed
+            # by something else since, and must not come true after all.
+            if isinstance(proof, Landed) and proof.signature in self.prover.unfinal:
                 self.outbox.landed(proof.signature)
             else:
                 self.outbox.drop(proof.signature)
@@ -204,7 +212,7 @@ class ChainVenue:
 
     async def resend(self) -> None:
         """Hand over once more what is due."""
-        due = self.outbox.due(self.clock.now_ns())
+        due = self.outbox.due(self.clock.now_ns(), self._wants)
         for told in await asyncio.gather(*map(self.submit, due)):
             if isinstance(told, Unsent):
                 log.warning("not_resent", signature=told.signature, reason=told.reason)

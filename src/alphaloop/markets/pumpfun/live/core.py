@@ -42,6 +42,13 @@ class Work:
     submits: list[Submit] = field(default_factory=list)
     verifies: list[Verify] = field(default_factory=list)
 
+    def take_exits(self) -> Work:
+        """Take out everything but purchases."""
+        exits = Work([submit for submit in self.submits if submit.side == "sell"], self.verifies)
+        self.submits = [submit for submit in self.submits if submit.side == "buy"]
+        self.verifies = []
+        return exits
+
 
 class TraderCore:
     """The part of the trader that decides.

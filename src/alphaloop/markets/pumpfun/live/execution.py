@@ -80,6 +80,12 @@ class TipSettings(Settings):
     )
     least: int = Field(default=10_000, ge=MIN_TIP, description="tip at least")
     most: int = Field(default=5_000_000, ge=MIN_TIP, description="tip at most, whatever the floor and the factor")
+    most_share: float = Field(
+        default=0.25,
+        gt=0,
+        le=1,
+        description="of what a sale is expected to bring, as its tip at most; `least` in any case",
+    )
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:

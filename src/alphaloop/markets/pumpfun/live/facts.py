@@ -31,6 +31,9 @@ from alphaloop.markets.pumpfun.transactions.envelope import Lifetime
 from alphaloop.markets.pumpfun.transactions.pool_accounts import PoolSettings
 from alphaloop.markets.pumpfun.transactions.tips import TIP_ACCOUNTS, TipFloor
 
+SALE_S: Final = 45.0
+"""How old the blockhash of a sale may be: it lives for about a minute, and waiting may cost more than a try."""
+
 NAMES: Final = ("blockhash", "program", "tip_floor", "tip_accounts", "priority")
 MARKET: Final = "market"
 """Under which name the price of compute units is kept that holds for no particular coin."""
@@ -89,15 +92,16 @@ class ChainFacts:
 
     # -- reading -----------------------------------------------------------------------------------------------------
 
-    def lifetime(self, now_ns: int) -> Lifetime:
-        """A blockhash that lets a transaction land for a while.
+    def lifetime(self, now_ns: int, *, sale: bool = False) -> Lifetime:
+        """A blockhash that lets a transaction land for a while; for a sale one that still lets it land at all.
 
         Raises
         ------
         StaleFactError
             If none is known, or the newest is too old: it may be that of a fork, or of a node that fell behind.
         """
-        found: Lifetime = self._get("blockhash", now_ns, old=False)
+        age_s = self.age_s("blockhash", now_ns)
+        found: Lifetime = self._get("blockhash", now_ns, old=sale and age_s is not None and age_s <= SALE_S)
         return found
 
     def program(self, now_ns: int, *, old: bool = False) -> Program:

@@ -143,6 +143,7 @@ def filled(movement: Movement, asset: str, now_ns: int) -> Filled | None:
         cash=movement.cash,
         traded=abs(movement.lamports),
         remaining=movement.remaining,
+        filled_ns=movement.block_ns,
         asset=asset,
         side="buy" if tokens > 0 else "sell",
         details=details,

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 from zlib import crc32
 
+import msgspec
+
 from alphaloop.core.clock import NS_PER_S
 from alphaloop.core.errors import AlphaloopError
 from alphaloop.markets.pumpfun.curve.quotes import COMPLETE, QuoteError, buy_exact_in, sell
@@ -87,6 +89,8 @@ class OrderMaker:
 
     def make(self, order: Order, now_ns: int) -> Made | Refused:
         """Quote, build and sign; nothing waits and nothing leaves the process."""
+        if order.side == "sell" and order.context.get("complete") and "pool" in order.context:
+            order = msgspec.structs.replace(order, venue=POOL)
         try:
             return self._make(order, now_ns)
         except StaleFactError as stale:
@@ -103,7 +107,7 @@ class OrderMaker:
     def _make(self, order: Order, now_ns: int) -> Made | Refused:
         if order.venue != POOL and order.context.get("complete"):
             raise QuoteError(COMPLETE, f"the curve of {order.asset} is complete; trade in the coin's pool")
-        lifetime = self.facts.lifetime(now_ns)
+        lifetime = self.facts.lifetime(now_ns, sale=order.side == "sell")
         plan = self._pool_plan(order, lifetime, now_ns) if order.venue == POOL else self._plan(order, lifetime, now_ns)
         envelope = self._sign(order, plan, now_ns)
         return Made(envelope, self._told(order, plan, envelope, now_ns))
@@ -180,20 +184,22 @@ class OrderMaker:
         price = min(round(price * order.tip_factor), max(self.settings.priority.most, price))
         for twin in range(MOST_TWINS):
             # Two orders may differ in nothing but their number, and would then be one transaction.
-            tip = self._tip(order, now_ns, twin)
+            tip = self._tip(order, plan, now_ns, twin)
             terms = Terms(plan.units, price + (twin if tip is None else 0), tip)
             envelope = sign(plan.draw(terms), self.signer)
             if not self.is_used(envelope.signature):
                 return envelope
         raise StaleFactError(f"{MOST_TWINS} transactions like this one were made; wait for another blockhash")
 
-    def _tip(self, order: Order, now_ns: int, twin: int) -> Tip | None:
+    def _tip(self, order: Order, plan: Plan, now_ns: int, twin: int) -> Tip | None:
         if not self.settings.use_engine:
             return None
         old, limits = order.side == "sell", self.settings.tip
         floor = self.facts.tip_floor(now_ns, old=old)
         usual = limits.least if floor is None else getattr(floor, limits.percentile)
-        lamports = max(limits.least, min(round(max(usual, limits.least) * order.tip_factor), limits.most))
+        # A sale whose tip is more than what it brings is better left alone.
+        most = min(limits.most, int(plan.expected * limits.most_share)) if old else limits.most
+        lamports = max(limits.least, min(round(max(usual, limits.least) * order.tip_factor), most))
         accounts = self.facts.tip_accounts(now_ns, old=old)
         return Tip(at.key(accounts[_lot(order) % len(accounts)]), lamports + twin)
 

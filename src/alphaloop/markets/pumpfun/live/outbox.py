@@ -6,7 +6,7 @@ They are never stored: with the process they die, and what was not submitted by 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Container
+from collections.abc import Callable, Container
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -20,13 +20,14 @@ MOST_REMEMBERED: Final = 100_000
 
 @dataclass
 class Parcel:
-    """One transaction, when it was handed over first and last (0: not yet), and whether the chain holds it."""
+    """One transaction, when it was handed over first and last (0: not yet), and whether the chain holds or lost it."""
 
     envelope: Envelope
     side: Side
     first_ns: int = 0
     last_ns: int = 0
     landed: bool = False
+    is_lost: bool = False
 
 
 @dataclass
@@ -63,21 +64,24 @@ class Outbox:
         """Note that the chain holds it: it is not handed over again, and kept until that is final."""
         parcel = self.parcels.get(signature)
         if parcel is not None:
-            parcel.landed = True
+            parcel.landed, parcel.is_lost = True, False
 
     def lost(self, signature: str, now_ns: int) -> None:
         """Note that the chain holds it no more: it is handed over again, as if it were new."""
         parcel = self.parcels.get(signature)
         if parcel is not None:
-            parcel.landed, parcel.first_ns, parcel.last_ns = False, now_ns, 0
+            parcel.landed, parcel.is_lost, parcel.first_ns, parcel.last_ns = False, True, now_ns, 0
 
     def settle(self, unfinal: Container[str]) -> None:
         """Drop what landed and is final."""
         for signature in [name for name, parcel in self.parcels.items() if parcel.landed and name not in unfinal]:
             self.drop(signature)
 
-    def due(self, now_ns: int) -> list[str]:
-        """What is to be handed over again: taken once, and nothing is known of it since."""
+    def due(self, now_ns: int, wants: Callable[[str], bool] = lambda signature: True) -> list[str]:
+        """What is to be handed over again: taken once, nothing known of it since, and still wanted.
+
+        What was booked and is lost to a fork is wanted in any case: the books say that it landed.
+        """
         if not self.settings.every_s:
             return []
         pause_ns = to_ns(self.settings.every_s)
@@ -89,4 +93,5 @@ class Outbox:
             and not parcel.landed
             and now_ns - parcel.last_ns >= pause_ns
             and now_ns - parcel.first_ns <= limits[parcel.side]
+            and (parcel.is_lost or wants(signature))
         ]

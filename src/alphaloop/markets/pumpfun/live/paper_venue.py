@@ -89,6 +89,9 @@ class PaperVenue:
 
     # -- the venue's contract ------------------------------------------------------------------------------------------
 
+    def heed(self, wants: Callable[[str], bool]) -> None:
+        """Nothing is handed over again: on paper nobody loses it."""
+
     def prepare(self, order: Order, now_ns: int) -> Drafted | Refused:
         """Make an order into a signed transaction, exactly as for money."""
         if self.rpc is None:

@@ -128,7 +128,12 @@ class Prover:
         for signature, status in zip(asked, statuses, strict=True):
             if status is None or status.commitment not in SURE:
                 continue
-            proof = await self._proof(signature, status)
+            try:
+                proof = await self._proof(signature, status)
+            except AwayError as unread:
+                # The next round asks again; what else is proved is told meanwhile.
+                log.warning("failure_unread", signature=signature, reason=str(unread))
+                continue
             if proof is not None:
                 proved.append(proof)
                 if status.commitment != "finalized":

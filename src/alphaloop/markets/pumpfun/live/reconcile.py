@@ -12,11 +12,12 @@ from typing import Any
 import structlog
 
 from alphaloop.core.clock import Clock
+from alphaloop.core.errors import AwayError
 from alphaloop.markets.pumpfun.live.core import TraderCore
 from alphaloop.markets.pumpfun.live.settings import ReconcileSettings
 from alphaloop.markets.pumpfun.live.store import Loaded
 from alphaloop.markets.pumpfun.live.venue import Venue
-from alphaloop.trading.portfolio.records import Adopted, Balance, Holding, Landed, Notice, Opened
+from alphaloop.trading.portfolio.records import Adopted, Balance, Filled, Holding, Landed, Notice, Opened
 from alphaloop.trading.portfolio.trades import HOLDING, AttemptState, Trade
 
 log = structlog.get_logger("alphaloop.pumpfun.live")
@@ -111,7 +112,12 @@ class Reconciliation:
         if trade is None:
             return
         attempt = next(attempt for attempt in trade.attempts if attempt.signature == signature)
-        fill = await self.venue.fill(signature, trade.asset, attempt.side)
+        try:
+            fill = await self.venue.fill(signature, trade.asset, attempt.side)
+        except AwayError as unread:
+            # No start waits for one transaction that nobody can read; the trader asks again, and calls a person.
+            log.warning("fill_unread", signature=signature, reason=str(unread))
+            return
         if fill is not None:
             self.core.tell(fill)
 
@@ -140,7 +146,12 @@ class Reconciliation:
         self.core.notify(Notice("unknown_position", "error", {"asset": asset, "quantity": quantity}))
         if not self.settings.adopt:
             return
-        buys = [fill for fill in await self.venue.found(asset, [], 0) if fill.side == "buy"]
+        buys: list[Filled] = []
+        for fill in await self.venue.found(asset, [], 0):
+            if fill.side == "buy":
+                buys.append(fill)
+            elif fill.remaining == 0:
+                buys = []  # what was bought before was sold again
         if not buys:
             return
         adopted = Adopted(
@@ -148,7 +159,7 @@ class Reconciliation:
             asset=asset,
             quantity=quantity,
             cost=max(sum(fill.traded for fill in buys), 1),
-            bought_ns=min(fill.details.get("block_ns", 0) for fill in buys),
+            bought_ns=buys[0].filled_ns,
             strategy=self.settings.adopt,
             context=await self.venue.refresh(asset, {}),
         )

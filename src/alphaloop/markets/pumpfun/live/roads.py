@@ -12,6 +12,7 @@ from typing import Protocol
 from alphaloop.core.errors import AwayError
 from alphaloop.markets.pumpfun.live.block_engine import EngineRefusedError, Receipt
 from alphaloop.markets.pumpfun.live.execution import ExecutionSettings
+from alphaloop.markets.pumpfun.live.refusals import Meaning
 from alphaloop.markets.pumpfun.live.rpc import ChainRpc
 from alphaloop.markets.pumpfun.transactions.bundle import Bundle
 from alphaloop.markets.pumpfun.transactions.envelope import Envelope
@@ -27,10 +28,14 @@ class Submitter(Protocol):
 
 @dataclass(frozen=True)
 class Handed:
-    """By whom a transaction was taken; if by nobody, `via` is empty and `reason` says why."""
+    """By whom a transaction was taken; if by nobody, `via` is empty and `reason` says why.
+
+    `would_fail` says that the engine has simulated it, and it came to nothing.
+    """
 
     via: str = ""
     reason: str = ""
+    would_fail: bool = False
 
 
 @dataclass
@@ -48,15 +53,22 @@ class Roads:
     settings: ExecutionSettings
     counts: dict[str, int] = field(default_factory=dict)
 
-    async def hand_over(self, envelope: Envelope) -> Handed:
-        """Hand a transaction to everybody that the settings name."""
+    async def hand_over(self, envelope: Envelope, *, may_fail: bool = True) -> Handed:
+        """Hand a transaction to everybody that the settings name.
+
+        Parameters
+        ----------
+        may_fail : bool
+            Whether a node gets it, too, where the engine says that it would fail: landing as failed costs its fee.
+        """
         if self.engine is None:
             told = [await self._by_rpc(envelope)]
         elif self.settings.use_rpc == "always":
             told = list(await asyncio.gather(self._by_engine(self.engine, envelope), self._by_rpc(envelope)))
         else:
             told = [await self._by_engine(self.engine, envelope)]
-            if self.settings.use_rpc == "fallback" and not told[0].via:
+            is_worth_it = may_fail or not told[0].would_fail
+            if self.settings.use_rpc == "fallback" and not told[0].via and is_worth_it:
                 told.append(await self._by_rpc(envelope))
         via = "+".join(one.via for one in told if one.via)
         return Handed(via, "" if via else "; ".join(one.reason for one in told))
@@ -65,7 +77,8 @@ class Roads:
         try:
             receipt = await engine.submit(Bundle((envelope,)))
         except EngineRefusedError as refused:
-            return self._counted(f"engine_{refused.refusal.meaning}", Handed(reason=str(refused)))
+            would_fail = refused.refusal.meaning is Meaning.WOULD_FAIL
+            return self._counted(f"engine_{refused.refusal.meaning}", Handed("", str(refused), would_fail))
         except AwayError as away:
             return self._counted("engine_away", Handed(reason=str(away)))
         return self._counted("engine_taken", Handed(receipt.region))

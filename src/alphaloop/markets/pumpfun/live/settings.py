@@ -20,6 +20,9 @@ class Pace(Settings):
     exit_poll_s: float = Field(default=1.0, gt=0, le=3, description="between two looks at the state of what is held")
     tick_s: float = Field(default=0.25, gt=0, le=3, description="between two looks at the time")
     flush_s: float = Field(default=0.05, gt=0, le=5, description="before rows are stored that nothing waits for")
+    exit_waits_s: float = Field(
+        default=1.0, gt=0, le=30, description="for the database, after which an exit goes out without its row"
+    )
     retry_s: float = Field(default=0.5, gt=0, le=30, description="before a closed road is tried again")
     unread_s: float = Field(
         default=30.0, gt=0, le=3600, description="after a landing that no node can tell more of, a person is called"

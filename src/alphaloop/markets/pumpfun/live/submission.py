@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from alphaloop.core.clock import NS_PER_S
+from alphaloop.core.clock import NS_PER_S, to_ns
 from alphaloop.core.errors import AwayError, StoreAwayError
 from alphaloop.markets.pumpfun.live.core import Work
 from alphaloop.trading.portfolio.records import Holding, Learnt, Submit, Unsent, Verify
@@ -36,6 +36,7 @@ class Submission:
         self.wanted = asyncio.Event()
         self.away_ns = 0
         self._errands: set[asyncio.Task[None]] = set()
+        self._under_way, self._writing_ns, self._is_slow = Work(), 0, False
 
     def cancel(self) -> None:
         """Give up what is on its way to being submitted; the next start finds it unproved."""
@@ -57,9 +58,15 @@ class Submission:
         """Store what is new and do the work that waited for it."""
         if self._trader.core.is_idle:
             return
-        batch, work = self._trader.core.take(self._trader.clock.now_ns())
+        now_ns = self._trader.clock.now_ns()
+        batch, work = self._trader.core.take(now_ns)
+        self._under_way, self._writing_ns = work, now_ns
         try:
             await self._trader.store.write(batch)
+        except asyncio.CancelledError:
+            # It may be stored or not; giving it once more does nothing twice.
+            self._trader.core.put_back(batch, self._trader.clock.now_ns())
+            raise
         except StoreAwayError as away:
             await self._not_stored(work, str(away))
             self._trader.core.put_back(batch, self._trader.clock.now_ns())
@@ -68,11 +75,31 @@ class Submission:
                 self._trader.alarm("store_away", reason=str(away))
             await self._trader.sleep(self._trader.pace.retry_s)
             return
+        finally:
+            self._writing_ns = 0
         if self.away_ns:
             away_s = (self._trader.clock.now_ns() - self.away_ns) / NS_PER_S
             self._trader.alarm("store_back", level="warning", away_s=round(away_s, 3))
             self.away_ns = 0
         self.work_on(work)
+
+    async def keep_exits(self) -> None:
+        """See to it that exits wait for a store that hangs no longer than they must, until cancelled."""
+        while True:
+            await self._trader.sleep(self._trader.pace.exit_waits_s / 4)
+            self.free_exits()
+
+    def free_exits(self) -> None:
+        """Let exits out without their rows where a write takes longer than `exit_waits_s`."""
+        waited_ns = self._trader.clock.now_ns() - self._writing_ns
+        if not self._writing_ns or waited_ns < to_ns(self._trader.pace.exit_waits_s):
+            self._is_slow = self._is_slow and bool(self._writing_ns)
+            return
+        if not self._is_slow:
+            self._is_slow = True
+            self._trader.alarm("store_slow", waited_s=round(waited_ns / NS_PER_S, 3))
+        for work in (self._under_way, self._trader.core.work):
+            self.work_on(work.take_exits())
 
     async def _not_stored(self, work: Work, reason: str) -> None:
         """Entries are thrown away; exits go out without a row, since waiting with them may cost everything."""
@@ -81,7 +108,7 @@ class Submission:
             # Bytes that were handed over before belong to a row that is stored.
             if self._trader.attempt_state(submit.signature) is AttemptState.DRAFTED:
                 self._trader.core.not_stored(submit, now_ns, reason)
-        self.work_on(Work([submit for submit in work.submits if submit.side == "sell"], work.verifies))
+        self.work_on(work.take_exits())
 
     def work_on(self, work: Work) -> None:
         """Begin to submit and to verify."""
@@ -102,12 +129,16 @@ class Submission:
             return
         trade = self._trader.core.engine.state.by_signature[submit.signature]
         late_s = (now_ns - trade.decided_ns) / NS_PER_S
-        if submit.side == "buy" and state is AttemptState.DRAFTED and late_s > self._trader.pace.submit_within_s:
-            self._trader.core.not_stored(
-                submit, now_ns, f"it came to be submitted only {late_s:.1f} s after its decision"
-            )
-            self.wanted.set()
-            return
+        if submit.side == "buy" and state is AttemptState.DRAFTED:
+            reason = ""
+            if late_s > self._trader.pace.submit_within_s:
+                reason = f"it came to be submitted only {late_s:.1f} s after its decision"
+            elif not self._trader.core.engine.state.wants(submit.signature):
+                reason = "its exit was decided, or entries were stopped, before it was submitted"
+            if reason:
+                self._trader.core.not_stored(submit, now_ns, reason)
+                self.wanted.set()
+                return
         try:
             report = await self._trader.venue.submit(submit.signature)
         except AwayError as away:
@@ -122,7 +153,9 @@ class Submission:
         try:
             if verify.refresh:
                 context = await self._trader.venue.refresh(verify.asset, trade.context)
-                self._trader.tell(Learnt(at_ns=self._trader.clock.now_ns(), asset=verify.asset, context=context))
+                venue = "pool" if context.get("complete") else "curve"
+                now_ns = self._trader.clock.now_ns()
+                self._trader.tell(Learnt(at_ns=now_ns, asset=verify.asset, context=context, venue=venue))
             held = (await self._trader.venue.holdings()).get(verify.asset, 0)
             known = [attempt.signature for attempt in trade.attempts]
             found = (

@@ -70,6 +70,7 @@ class Trader:
 
     def __post_init__(self) -> None:
         self.submission, self.watch = Submission(self), Watch(self)
+        self.venue.heed(self.core.engine.state.wants)
         self._told_unread: set[str] = set()
 
     @property
@@ -107,9 +108,11 @@ class Trader:
                 for task in (
                     self._listen,
                     self.submission.keep,
+                    self.submission.keep_exits,
                     self._keep_proving,
                     self.watch.keep,
                     self._keep_time,
+                    self._keep_balance,
                 ):
                     group.create_task(task())
         except* FencedError as fenced:
@@ -196,6 +199,8 @@ class Trader:
                     await self._give_way()
                 elif self.clock.now_ns() - attempt.landed_ns > to_ns(self.pace.unread_s):
                     self._unread(trade, attempt, reason)
+                    if attempt.side == "buy":
+                        await self._believe_wallet(trade, attempt)
         if away is not None:
             raise away
 
@@ -212,21 +217,47 @@ class Trader:
                 "fill_unread", trade_id=trade.trade_id, asset=trade.asset, signature=attempt.signature, reason=reason
             )
 
+    async def _believe_wallet(self, trade: Trade, attempt: Attempt) -> None:
+        """Open a position whose purchase nobody can read by what the wallet holds, so that it can be left.
+
+        It counts as bought for its budget and paid for with the most that it may have cost; what that is too much comes
+        back with the next comparison of balances.
+        """
+        try:
+            held = (await self.venue.holdings()).get(trade.asset, 0)
+        except AwayError:
+            return
+        if held > 0 and attempt.state is AttemptState.LANDED:
+            self.tell(
+                Filled(
+                    at_ns=self.clock.now_ns(),
+                    signature=attempt.signature,
+                    quantity=held,
+                    cash=-attempt.most,
+                    traded=trade.budget,
+                    filled_ns=attempt.landed_ns,
+                    details={"unread": True},
+                )
+            )
+
     async def _keep_time(self) -> None:
-        idle_since_ns = self.clock.now_ns()
         while True:
             await self.sleep(self.pace.tick_s)
-            now_ns = self.clock.now_ns()
-            self.tell(Tick(at_ns=now_ns))
-            if self.core.engine.state.unproved_orders:
-                idle_since_ns = now_ns
-            elif now_ns - idle_since_ns >= to_ns(self.pace.balance_s):
-                idle_since_ns = now_ns
+            self.tell(Tick(at_ns=self.clock.now_ns()))
+
+    async def _keep_balance(self) -> None:
+        """Compare the wallet's balance with the booked one where nothing has been under way for a while."""
+        idle_s = 0.0
+        while True:
+            await self.sleep(self.pace.tick_s)
+            idle_s = 0.0 if self.core.engine.state.unproved_orders else idle_s + self.pace.tick_s
+            if idle_s >= self.pace.balance_s:
+                idle_s = 0.0
                 await self._compare_balance()
 
     async def _compare_balance(self) -> None:
-        told = self.core.decisions
         state = self.core.engine.state
+        told, booked = self.core.decisions, state.account.balance
         try:
             amount = await self.venue.balance()
             # An earlier process may have sent what it could not store, and what failed only now.
@@ -235,8 +266,8 @@ class Trader:
             failures = await self.venue.failures(state.knows, since_ns) if missing else []
         except AwayError:
             return
-        # An order that was made meanwhile may have changed what was read.
-        if told == self.core.decisions and not state.unproved_orders:
+        # An order that was under way meanwhile may have changed what was read.
+        if (told, booked) == (self.core.decisions, state.account.balance) and not state.unproved_orders:
             for failure in failures:
                 self.tell(failure)
             self.tell(Balance(at_ns=self.clock.now_ns(), amount=amount))

@@ -32,6 +32,10 @@ from alphaloop.trading.portfolio.records import (
 class Venue(Protocol):
     """See the module for what it guarantees."""
 
+    def heed(self, wants: Callable[[str], bool]) -> None:
+        """From now on hand over again, of what nothing is known of, only what is wanted."""
+        ...
+
     def prepare(self, order: Order, now_ns: int) -> Drafted | Refused:
         """Make an order into a signed transaction, and keep its bytes by signature."""
         ...

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from alphaloop.bus.contract import Subscription
@@ -28,6 +30,8 @@ class Watch:
         self._warnings_due = True
         self._warned_ns = 0
         self._silent = False
+        self._seeing_ns = 0
+        self._bodies: dict[str, bytes] = {}
 
     def listen(self, subscription: Subscription | None) -> None:
         """Use a new subscription from now on, None while there is none."""
@@ -36,16 +40,18 @@ class Watch:
             self._missed, self._warnings_due = subscription.interruptions, True
 
     async def keep(self) -> None:
-        """Look until cancelled."""
+        """Look until cancelled: each road in its own time, so that none waits for another that is closed."""
+        async with asyncio.TaskGroup() as group:
+            for look in (self._look_at_prices, self._watch_silence, self._read_warnings):
+                group.create_task(self._again(look))
+
+    async def _again(self, look: Callable[[], Awaitable[None]]) -> None:
         while True:
             await self._trader.sleep(self._trader.pace.exit_poll_s)
-            await self.look()
+            await look()
 
-    async def look(self) -> None:
-        """Read the newest state of everything held; look for a collector that fell silent."""
+    async def _look_at_prices(self) -> None:
         await self._follow_positions()
-        await self._watch_silence()
-        await self._read_warnings()
         await self._read_states()
 
     async def _read_states(self) -> None:
@@ -58,18 +64,26 @@ class Watch:
             except BusAwayError:
                 return
             for channel, body in zip(some, bodies, strict=True):
-                if body is not None:
+                # What was read before is no news, however it is stamped.
+                if body is not None and self._bodies.get(channel) != body:
+                    self._bodies[channel] = body
                     self._trader.hear_state(channel, body)
+        self._bodies = {channel: self._bodies[channel] for channel in channels if channel in self._bodies}
 
     async def _watch_silence(self) -> None:
-        """Where the collector is silent, ask the chain itself for the prices of what is held."""
-        silent = self._trader.clock.now_ns() - self._trader.heard_ns > to_ns(self._trader.pace.silent_s)
+        """Where the collector is silent or blind, ask the chain itself for the prices of what is held."""
+        trader, now_ns = self._trader, self._trader.clock.now_ns()
+        # A clock that was set back is behind what it said before.
+        trader.heard_ns = min(trader.heard_ns, now_ns)
+        heartbeat = trader.intake.heartbeat
+        if heartbeat is None or heartbeat.listening or not self._seeing_ns:
+            self._seeing_ns = now_ns
+        self._seeing_ns = min(self._seeing_ns, now_ns)
+        silent = now_ns - min(trader.heard_ns, self._seeing_ns) > to_ns(trader.pace.silent_s)
         if silent != self._silent:
             self._silent = silent
-            held = len(self._trader.core.engine.watched())
-            self._trader.alarm(
-                "prices_stale" if silent else "prices_fresh", "error" if silent else "warning", positions=held
-            )
+            held = len(trader.core.engine.watched())
+            trader.alarm("prices_stale" if silent else "prices_fresh", "error" if silent else "warning", positions=held)
         await self.ask_chain(silent)
 
     async def ask_chain(self, silent: bool) -> None:

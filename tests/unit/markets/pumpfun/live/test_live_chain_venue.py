@@ -11,7 +11,9 @@ import pytest
 from alphaloop.core.clock import NS_PER_S
 from alphaloop.core.errors import AwayError
 from alphaloop.markets.pumpfun.curve.reserves import START
+from alphaloop.markets.pumpfun.live.block_engine import EngineRefusedError
 from alphaloop.markets.pumpfun.live.coin_context import curve_market
+from alphaloop.markets.pumpfun.live.refusals import Meaning, Refusal
 from alphaloop.trading.portfolio.records import Dead, Drafted, Failed, Filled, Landed, Sent, Unsent
 from live_case import ME, SOL, small
 from live_chain import Chain, Fate, Faults
@@ -235,6 +237,73 @@ def test_what_a_fork_took_back_goes_out_again():
     prove(road, bought)
     asyncio.run(road.venue.check())
     assert road.venue.outbox.parcels == {}
+
+
+def test_what_failed_before_a_fork_does_not_go_out_again():
+    """Something else may have followed it since."""
+    road = ready(use_engine=False, use_rpc="always")
+    chain, mint = road.chain, road.chain.launch()
+    road.advance(3)
+    chain.script(Fate("fail", error={"InstructionError": [2, {"Custom": 6042}]}))
+    bought = submitted(road, buy(chain, mint))
+    road.advance(3)
+    assert isinstance(prove(road, bought)[0], Failed)
+    chain.fork(3, again=False)
+    road.advance(6)
+    asyncio.run(road.venue.check())
+    assert road.gone == [bought.signature]
+    handed = len(chain.submissions)
+    for _ in range(3):
+        road.clock.ns += NS_PER_S
+        asyncio.run(road.venue.resend())
+    assert len(chain.submissions) == handed
+    assert chain.held(ME, mint) == 0
+
+
+def test_a_sale_that_closed_its_trade_goes_out_again_where_a_fork_took_it_back():
+    road = ready()
+    chain, mint = road.chain, road.chain.launch()
+    bought = submitted(road, buy(chain, mint))
+    road.advance(3)
+    sold = submitted(road, sale(chain, mint, bought.expected))
+    road.advance(3)
+    assert isinstance(prove(road, sold)[0], Landed)
+    road.venue.heed(lambda signature: False)  # its trade is over
+    road.venue.discard(sold.signature)
+    chain.fork(3, again=False)
+    road.advance(6)
+    asyncio.run(road.venue.check())
+    asyncio.run(road.venue.resend())
+    road.advance(3)
+    assert chain.held(ME, mint) == 0
+
+
+def test_what_is_not_wanted_any_more_does_not_go_out_again():
+    road = ready()
+    chain, mint = road.chain, road.chain.launch()
+    chain.script(*[Fate("never")] * 2)
+    bought, other = (submitted(road, buy(chain, mint, order_id=f"t{number}.buy.1")) for number in (1, 2))
+    road.venue.heed(lambda signature: signature == other.signature)
+    road.clock.ns += 2 * NS_PER_S
+    asyncio.run(road.venue.resend())
+    again = [signature for signature, _, _ in chain.submissions[2:]]
+    assert bought.signature not in again
+    assert again == [other.signature]
+
+
+def test_a_purchase_that_would_fail_is_not_given_to_a_node_and_a_sale_is():
+    road = ready(use_rpc="fallback")
+    chain, mint = road.chain, road.chain.launch()
+    chain.grant(ME, mint, 10**12)
+    chain.advance(3)
+
+    async def simulated(bundle):
+        raise EngineRefusedError("memory", Refusal(Meaning.WOULD_FAIL, "it would fail"))
+
+    road.engine.submit = simulated
+    bought, sold = placed(road, buy(chain, mint)), placed(road, sale(chain, mint, 10**12))
+    assert isinstance(asyncio.run(road.venue.submit(bought.signature)), Unsent)
+    assert asyncio.run(road.venue.submit(sold.signature)).via == "rpc"
 
 
 def test_a_landing_that_is_final_leaves_nothing_behind():

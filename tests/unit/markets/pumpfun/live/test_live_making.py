@@ -80,7 +80,7 @@ def test_offers_follow_the_floor_the_factor_and_the_limits():
     told = []
     for number, (factor, p75) in enumerate([(1.0, 50_000), (4.0, 50_000), (8.0, 50_000), (1.0, 100), (4.0, 100)]):
         road.facts.put("tip_floor", msgspec.structs.replace(road.engine.floor, p75=p75), road.clock.ns)
-        order = sale(chain, mint, 5, order_id=f"t1.sell.{number}", tip_factor=factor)
+        order = sale(chain, mint, 10**13, order_id=f"t1.sell.{number}", tip_factor=factor)
         drafted = road.venue.prepare(order, road.clock.ns)
         parsed = wire_of(road, drafted)
         assert parsed.tips == drafted.tip
@@ -88,6 +88,36 @@ def test_offers_follow_the_floor_the_factor_and_the_limits():
         told.append((drafted.tip, parsed.unit_price))
     assert [tip for tip, _ in told] == [50_000, 200_000, 300_000, 20_000, 80_000]
     assert [price for _, price in told] == [20_000, 80_000, 160_000, 20_000, 80_000]
+
+
+def test_a_sale_tips_no_more_than_its_share_of_what_it_brings():
+    chain = small()
+    mint = chain.launch()
+    road = ready(chain, tip=TipSettings(least=20_000, most=5_000_000, most_share=0.25))
+    road.facts.put("tip_floor", msgspec.structs.replace(road.engine.floor, p75=4_000_000), road.clock.ns)
+    little, less, much = (
+        road.venue.prepare(sale(chain, mint, quantity), road.clock.ns) for quantity in (10**10, 10**5, 10**13)
+    )
+    assert 20_000 < little.tip == little.expected // 4 < 4_000_000
+    assert less.tip == 20_000 > less.expected
+    assert much.tip == 4_000_000
+    bought = road.venue.prepare(buy(chain, mint, 10**6), road.clock.ns)
+    assert bought.tip == 4_000_000
+
+
+def test_a_sale_is_made_with_a_blockhash_that_is_too_old_for_a_purchase():
+    chain = small()
+    mint = chain.launch()
+    road = ready(chain)
+    known_ns = road.clock.ns
+    for age_s, bought, sold in ((20, Drafted, Drafted), (21, Refused, Drafted), (45, Refused, Drafted)):
+        for name in ("program", "tip_floor", "tip_accounts"):
+            road.facts.put(name, road.facts._kept[name].value, known_ns + age_s * NS_PER_S)
+        now_ns = known_ns + age_s * NS_PER_S
+        assert isinstance(road.venue.prepare(buy(chain, mint, order_id=f"t{age_s}.buy.1"), now_ns), bought)
+        assert isinstance(road.venue.prepare(sale(chain, mint, 10**12, order_id=f"t{age_s}.sell.1"), now_ns), sold)
+    late = road.venue.prepare(sale(chain, mint, 10**12, order_id="t2.sell.1"), known_ns + 45 * NS_PER_S + 1)
+    assert isinstance(late, Refused)
 
 
 def test_without_the_engine_there_is_no_tip():

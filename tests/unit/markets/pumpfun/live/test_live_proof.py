@@ -81,6 +81,26 @@ def test_a_failure_without_its_transaction_waits_for_it():
     assert isinstance(ask(found, envelope)[0], Failed)
 
 
+def test_a_failure_that_nobody_can_read_holds_up_no_other_proof():
+    chain = small()
+    bad, good = seal(chain, chain.launch(), Buy(10**13, 1)), seal(chain, chain.launch("other"), BuyExactIn(SOL, 1))
+    for envelope in (bad, good):
+        chain.submit(envelope.wire)
+    chain.advance(3)
+    found, read = prover(chain), ChainRpc.transaction
+
+    async def cut(rpc, signature):
+        answer = await read(rpc, signature)
+        return None if answer is None else {**answer, "meta": None}
+
+    last_valid = {one.signature: one.lifetime.last_valid_block_height for one in (bad, good)}
+    found.rpc.transaction = cut.__get__(found.rpc)
+    (landed,) = asyncio.run(found.prove(last_valid))
+    assert landed.signature == good.signature
+    found.rpc.transaction = read.__get__(found.rpc)
+    assert {type(one) for one in asyncio.run(found.prove(last_valid))} == {Failed, Landed}
+
+
 def test_dead_only_beyond_the_last_block_and_its_margin():
     chain = small()
     envelope, found = seal(chain, chain.launch(), BuyExactIn(SOL, 1)), prover(chain)

@@ -22,8 +22,8 @@ from alphaloop.markets.pumpfun.transactions.coins import read_coin
 from alphaloop.markets.pumpfun.transactions.costs import most_rent, network_fee
 from alphaloop.markets.pumpfun.transactions.orders import Buy
 from alphaloop.trading.portfolio.engine import PortfolioEngine
-from alphaloop.trading.portfolio.records import Filled, Notice
-from live_case import ME, bytes_of, small
+from alphaloop.trading.portfolio.records import Filled, Notice, Scored
+from live_case import ME, SOL, bytes_of, small
 from live_chain import Fate
 from live_orders import Road, buy, sale
 
@@ -66,6 +66,51 @@ def test_an_unknown_holding_is_taken_over_with_the_time_at_which_it_was_bought()
     (trade,) = account.core.engine.state.trades.values()
     assert abs(trade.entered_ns - bought_ns) < 3 * NS_PER_S
     assert account.road.clock.ns - trade.entered_ns > 150 * NS_PER_S
+
+
+def test_what_was_sold_again_is_no_part_of_the_price_of_what_is_taken_over() -> None:
+    account = Account()
+    mint = account.chain.launch()
+    account.send(buy(account.chain, mint, 3 * SOL, order_id="t1.buy.1"))
+    held = account.chain.held(ME, mint)
+    account.send(sale(account.chain, mint, held, order_id="t1.sell.1"))
+    account.road.advance(100)
+    account.send(buy(account.chain, mint, SOL // 2, order_id="t2.buy.1"))
+    bought_ns = account.road.clock.ns
+    account.start(ADOPT)
+    (trade,) = account.core.engine.state.trades.values()
+    assert SOL // 4 < trade.spent <= SOL // 2
+    assert abs(trade.entered_ns - bought_ns) < 3 * NS_PER_S
+
+
+def test_a_start_does_not_wait_for_a_landing_that_nobody_can_read() -> None:
+    account = Account()
+    mint = account.chain.launch()
+    account.start()
+    trader = Trader(account.core, account.road.venue, None, None, None, account.road.clock, Pace())  # type: ignore[arg-type]
+    strategy = standard_portfolio().strategies[ADOPT]
+    now_ns = account.road.clock.ns
+    account.core.tell(
+        Scored(
+            at_ns=now_ns,
+            signal_id="s1",
+            asset=mint,
+            source="signal",
+            known_ns=now_ns,
+            price=0.03,
+            liquidity=100 * SOL,
+            scores={strategy.model: 0.99},
+            context=account.chain.context(mint),
+        )
+    )
+    (submit,) = account.core.take(now_ns)[1].submits
+    trader.tell(asyncio.run(account.road.venue.submit(submit.signature)))
+    account.road.advance(3)
+    account.state = account.core.engine.state.save()
+    account.road.venue = Dumb(account.road.venue, mint)  # type: ignore[assignment]
+    found = account.start()
+    assert (found.landed, found.unproved) == (1, 1)
+    assert str(account.core.engine.state.by_asset[mint].state) == "landed"
 
 
 @pytest.mark.parametrize("is_over", [False, True])

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import pytest
 
 from alphaloop.bus.contract import Delivery
 from alphaloop.core.clock import SteppedClock
+from alphaloop.markets.pumpfun.live.core import TraderCore
+from alphaloop.markets.pumpfun.live.standard import standard_portfolio
 from alphaloop.markets.pumpfun.live.trader import Trader
 from alphaloop.markets.pumpfun.live.turns import DECISION_S, MICROSECOND, TURN_S, short_turns, undisturbed
+from alphaloop.trading.portfolio.engine import PortfolioEngine
 
 
 @pytest.fixture(autouse=True)
@@ -54,7 +58,8 @@ def test_messages_are_heard_undisturbed() -> None:
             found.append(sys.getswitchinterval())
             return []
 
-    trader = Trader(None, None, None, None, Intake(), SteppedClock(1), None)  # type: ignore[arg-type]
+    core, venue = TraderCore(PortfolioEngine(standard_portfolio()), None, print), SimpleNamespace(heed=print)  # type: ignore[arg-type]
+    trader = Trader(core, venue, None, None, Intake(), SteppedClock(1), None)  # type: ignore[arg-type]
     with short_turns():
         trader.hear([Delivery("trade:signals", b"")])
         assert interval() == TURN_S
