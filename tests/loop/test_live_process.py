@@ -6,8 +6,10 @@ import asyncio
 import json
 import shutil
 import signal
+import sqlite3
 import time
 from collections.abc import Coroutine
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -128,6 +130,73 @@ def test_money_from_a_signal_to_a_closed_trade(folder: Any, db: str, redis_url: 
     run(test())
 
 
+def test_a_second_trader_of_a_wallet_is_refused_although_it_has_a_database_of_its_own(
+    folder: Any, redis_url: str, tmp_path: Path
+) -> None:
+    async def test() -> None:
+        async with live.Market(folder, redis_url) as market, live.Traders() as traders:
+            folder.write(market.servers, live.settings_of(market.servers))
+            money = ("--money", "--key", folder.key)
+            first = await traders.begin(folder, None, redis_url, *money)
+            await first.is_trading()
+            second = await traders.begin(folder, f"sqlite:///{tmp_path / 'other.db'}", redis_url, *money)
+            code, _ = await second.end()
+            assert code == 2
+            assert "another process on this bus trades wallet" in second.text
+            await first.kill()
+            third = await traders.begin(folder, None, redis_url, *money)
+            await third.is_trading()
+            await third.stop()
+
+    run(test())
+
+
+def test_an_exit_goes_out_while_the_database_is_held_by_somebody_else(folder: Any, redis_url: str, hot: Any) -> None:
+    async def test() -> None:
+        async with live.Market(folder, redis_url) as market, live.Traders() as traders:
+            folder.write(market.servers, live.settings_of(market.servers))
+            trader = await traders.begin(folder, None, redis_url, "--money", "--key", folder.key)
+            await trader.is_trading()
+            mint = market.launch("held")
+            await asyncio.sleep(3 * market.block_s)
+            await market.signal(mint, hot)
+            await trader.until("trade_opened")
+            await asyncio.sleep(1.0)
+            with closing(sqlite3.connect(folder.data / "live.db", isolation_level=None)) as other:
+                other.execute("BEGIN EXCLUSIVE")
+                answer = await live.say(folder, None, redis_url, "force-exit", mint, "--account", market.me)
+                assert answer.code == 0, answer
+                await live.until(lambda: market.chain.held(market.me, mint) == 0, 10.0, "the sale lands")
+                await trader.until("store_slow")
+                assert rows_without_lock(folder.data / "live.db") == [("open",)]
+                other.execute("ROLLBACK")
+            await trader.until("trade_closed")
+            result = await trader.stop()
+            assert result["total_trades"] == 1
+            assert [row["status"] for row in rows(f"sqlite:///{folder.data / 'live.db'}", "live_trades")] == ["closed"]
+
+    run(test())
+
+
+def rows_without_lock(path: Path) -> list[tuple[str]]:
+    """What is stored while somebody else holds the database: readers of its write-ahead log go on."""
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as reader:
+        return reader.execute("SELECT status FROM live_trades").fetchall()
+
+
+@pytest.mark.parametrize("database", ["memory://"])
+def test_money_wants_a_database_that_lasts(folder: Any, redis_url: str, database: str) -> None:
+    async def test() -> None:
+        async with live.Market(folder, redis_url) as market, live.Traders() as traders:
+            folder.write(market.servers, live.settings_of(market.servers))
+            trader = await traders.begin(folder, database, redis_url, "--money", "--key", folder.key)
+            code, _ = await trader.end()
+            assert code == 2
+            assert "forgets what money bought" in trader.text
+
+    run(test())
+
+
 def require_no_secrets(folder: Any, trader: Any) -> None:
     key = bytes(folder.wallet)
     secrets = [key, str(folder.wallet).encode(), json.dumps(list(key))[1:-1].encode(), b"secret-key", b"not-to-be-seen"]
@@ -165,6 +234,11 @@ def test_commands_act_on_the_running_trader(
             why = await say("why", first[:31], "--json")
             why_not = await say("why-not", "--last", "1h", "--json")
             config = await say("config", "--settings", str(folder.settings), "--json")
+            running = await say("config", "--running", "--data", str(folder.data), "--json")
+            # Also where the database is away, as long as the account is named.
+            away = {"DATABASE_URL": "postgresql://nobody@127.0.0.1:1/nothing"}
+            unknown = await say("status", "--json", code=1, environment=away)
+            named = await say("status", "--json", "--account", "dry:paper", environment=away)
             refused = await say("force-exit", held, code=2, environment=WRONG)
             assert (status.json["mode"], status.json["open_positions"], status.json["phase"]) == ("dry", 1, 2)
             assert [each["token_mint"] for each in positions.json["positions"]] == [held]
@@ -173,6 +247,9 @@ def test_commands_act_on_the_running_trader(
             assert [each["trade_id"] for each in why.json["trades"]] == ["t1"]
             assert [(each["reason"], each["count"]) for each in why_not.json["reasons"]] == [("taken", 1)]
             assert config.json["portfolio"]["strategies"][live.MODEL]["score_threshold"] == live.THRESHOLD
+            assert running.json == config.json
+            assert "--account" in unknown.err
+            assert named.json["account"] == status.json["account"]
             assert "with this token" in refused.err
             assert not trader.events("exit_decided")
             await require_health(folder, trader)

@@ -1,6 +1,7 @@
 """The root of the command tree.
 
-Exit codes, the same for every command: 0 success, 1 a defect of ours, 2 bad input, 3 findings or a gate that refused.
+Exit codes, the same for every command: 0 success, 1 a defect of ours or something
+needed is away, 2 bad input, 3 findings or a gate that refused.
 """
 
 from __future__ import annotations
@@ -52,5 +53,10 @@ def root(
 
 
 def main() -> None:
-    """Run the command line."""
+    """Run the command line; what is logged meanwhile goes to standard error, results to standard output."""
+    import sys
+
+    import structlog
+
+    structlog.configure(logger_factory=lambda *_: structlog.PrintLogger(sys.stderr))
     app()

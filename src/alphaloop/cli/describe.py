@@ -16,7 +16,8 @@ HEAD = """# Command line
 Generated from the command tree by `make reference`.
 
 Every command takes `--json`: one JSON object on standard output and nothing else there; progress and notes go to
-standard error. Exit codes: 0 success, 1 a defect of ours, 2 bad input, 3 findings or a gate that refused.
+standard error. Exit codes: 0 success, 1 a defect of ours or something needed is away, 2 bad input, 3 findings or a
+gate that refused.
 """
 
 

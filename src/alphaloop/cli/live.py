@@ -16,6 +16,8 @@ from alphaloop.cli.live_dashboard import dashboard
 from alphaloop.cli.live_options import HERE, REDIS, Account, BusUrl, Data, Db, records_of
 from alphaloop.cli.output import JsonFlag, emit, exit_codes, note, progress_bar, say
 
+LONGEST_SPAN_S = 36_500 * 86_400.0
+
 app = typer.Typer(help="Trade signals as they come: on paper unless told otherwise.", no_args_is_help=False)
 app.command()(dashboard)
 
@@ -166,12 +168,23 @@ def reload(
 @app.command()
 def config(
     settings: Annotated[Path | None, typer.Option("--settings", help="TOML file of settings.")] = None,
+    running: Annotated[bool, typer.Option("--running", help="Ask the running trader for those it has.")] = False,
+    data: Data = HERE,
+    db: Db = None,
+    bus: BusUrl = REDIS,
+    account: Account = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Show every setting that a start with this file would use, defaults included."""
+    """Show every setting that a start with this file would use, or that the running trader has, defaults included."""
     with exit_codes():
+        from alphaloop.core.errors import InputError
         from alphaloop.markets.pumpfun.live.settings import LiveSettings
 
+        if running:
+            if settings is not None:
+                raise InputError("--settings shows what a start would use, --running what the trader has; give one")
+            emit(_ask("config", {}, data, db, bus, account), as_json, pages.show_config)
+            return
         chosen = LiveSettings() if settings is None else LiveSettings.read(settings)
         emit(chosen.model_dump(mode="json"), as_json, pages.show_config)
 
@@ -238,9 +251,34 @@ def seconds_of(span: str) -> float:
 
     units = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
     number, unit = span[:-1], span[-1:]
-    if unit not in units or not number.replace(".", "", 1).isdigit():
+    if unit not in units or not number.isascii() or not number.replace(".", "", 1).isdigit():
         raise InputError(f"--last {span!r} is no span of time; give a number and s, m, h or d, such as 1h")
-    return float(number) * units[unit]
+    seconds = float(number) * units[unit]
+    if seconds > LONGEST_SPAN_S:
+        raise InputError(
+            f"--last {span!r} is longer than there are records; give {LONGEST_SPAN_S / units['d']:g}d at most"
+        )
+    return seconds
+
+
+def _only_account(data: Path, db: str | None) -> str:
+    """The one account of a database.
+
+    Raises
+    ------
+    InputError
+        If it has none, or several.
+    StoreAwayError
+        If the database is away, with how to do without it.
+    """
+    from alphaloop.core.errors import StoreAwayError
+    from alphaloop.markets.pumpfun.live import reports
+
+    try:
+        with records_of(data, db) as records:
+            return str(reports.chosen_account(records, None)["account"])
+    except StoreAwayError as away:
+        raise StoreAwayError(f"{away}; name the account by --account to reach its trader without it") from None
 
 
 def _ask(
@@ -251,11 +289,10 @@ def _ask(
 
     from alphaloop.bus.address import open_bus
     from alphaloop.core.clock import SystemClock
-    from alphaloop.markets.pumpfun.live import control, reports
+    from alphaloop.markets.pumpfun.live import control
 
     token = control.read_token(data, os.environ, make=False)
-    with records_of(data, db) as records:
-        chosen = reports.chosen_account(records, account)["account"]
+    chosen = account or _only_account(data, db)
 
     async def ask() -> dict[str, Any]:
         async with open_bus(bus) as opened:

@@ -30,14 +30,16 @@ def records_of(data: Path, db: str | None) -> Records:
     Raises
     ------
     InputError
-        If none is named and the trader's folder has none.
+        If it is a file that is not there: nobody has traded in it.
     """
     from alphaloop.core.errors import InputError
     from alphaloop.markets.pumpfun.live.schema import SCHEMA
+    from alphaloop.stores.place import parse_place
     from alphaloop.stores.records import open_records
 
-    if db is None and not (data / "live.db").is_file():
-        raise InputError(f"{data / 'live.db'}: no such database; give --db, or --data of the trader")
-    records = open_records(db or f"sqlite:///{data / 'live.db'}")
+    place = parse_place(db or f"sqlite:///{data / 'live.db'}")
+    if place.kind == "sqlite" and not Path(place.path).is_file():
+        raise InputError(f"{place.name}: no such database; give --db, or --data of the trader")
+    records = open_records(place.url)
     records.migrate(SCHEMA)
     return records

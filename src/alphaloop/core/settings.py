@@ -71,7 +71,8 @@ def _sentence(model: type[BaseModel], error: ValidationError, source: str, at: s
     reason = first["msg"].removeprefix("Value error, ")
     reason = reason[0].lower() + reason[1:]
     got = "" if first["type"] in ("missing", "value_error") else f", got {first['input']!r}"
-    return f"{source}: key {path!r} is not usable: {reason}{got}; correct it and run again"
+    where = f"key {path!r} is not usable: " if path else ""
+    return f"{source}: {where}{reason}{got}; correct it and run again"
 
 
 def _keys_at(model: type[BaseModel], parents: list[str]) -> list[str]:

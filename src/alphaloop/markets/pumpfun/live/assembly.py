@@ -16,6 +16,7 @@ from pydantic import SecretStr
 from solders.keypair import Keypair
 
 from alphaloop.bus.address import open_bus
+from alphaloop.bus.contract import Bus
 from alphaloop.core.clock import Clock, SystemClock
 from alphaloop.core.errors import InputError, StoreAwayError
 from alphaloop.live.shutdown import Stop
@@ -25,7 +26,7 @@ from alphaloop.markets.pumpfun.ingest.pool import EndpointPool
 from alphaloop.markets.pumpfun.ingest.rpc import Rpc, RpcSettings
 from alphaloop.markets.pumpfun.live.block_engine import BlockEngine
 from alphaloop.markets.pumpfun.live.chain_venue import ChainVenue
-from alphaloop.markets.pumpfun.live.control import ControlDesk, read_token
+from alphaloop.markets.pumpfun.live.control import ControlDesk, read_token, somebody_trades
 from alphaloop.markets.pumpfun.live.fact_keeper import FactKeeper
 from alphaloop.markets.pumpfun.live.facts import ChainFacts
 from alphaloop.markets.pumpfun.live.models import InlineModels
@@ -40,6 +41,7 @@ from alphaloop.markets.pumpfun.live.store import RecordsLiveStore
 from alphaloop.markets.pumpfun.live.turns import short_turns
 from alphaloop.markets.pumpfun.schema import SCHEMA as COLLECTED
 from alphaloop.markets.pumpfun.transactions.signer import Signer, read_signer
+from alphaloop.stores.place import parse_place
 from alphaloop.stores.records import Records, open_records
 from alphaloop.stores.records.claim import Claim
 from alphaloop.trading.portfolio.records import Notice
@@ -127,6 +129,8 @@ def trade(
     account = account_name(mode, PAPER if places.key is None else str(signer.public))
     token = read_token(places.data, os.environ, make=True)
     words = messenger(settings.notify, os.environ)
+    if mode == "live" and parse_place(places.database).kind == "memory":
+        raise InputError("--db memory:// forgets what money bought; give sqlite:///FILE or postgresql://...")
     if not places.models.is_dir():
         raise InputError(f"--models {places.models}: no such folder; give a registry or a folder of artifacts")
     with ExitStack() as stack:
@@ -199,7 +203,7 @@ class _Start:
                 road.venue,
                 InlineModels(self.places.models, self.settings.portfolio),
                 self.words,
-                lambda: self._warm_up(road),
+                lambda: self._warm_up(road, bus),
                 [*road.background, self._keep_claim, _collect],
                 clear_halt,
                 self.clock,
@@ -212,14 +216,21 @@ class _Start:
                 def carry_out(name: str, arguments: Mapping[str, str], by: str) -> Mapping[str, Any]:
                     return running.carry_out(name, arguments, by, asked)
 
-                return ControlDesk(bus, self.account, self.token, self.clock, carry_out)
+                return ControlDesk(
+                    bus, self.account, self.token, self.clock, carry_out, is_trading=lambda: running.is_ready
+                )
 
             try:
                 return await process.run(self.stop, desk)
             finally:
                 end.set()
 
-    async def _warm_up(self, road: _Road) -> None:
+    async def _warm_up(self, road: _Road, bus: Bus) -> None:
+        if self.mode == "live" and await somebody_trades(bus, self.account):
+            raise InputError(
+                f"another process on this bus trades wallet {self.account}, with a database of its own; "
+                "stop it, and give its --db to go on with its positions"
+            )
         await road.warm_up()
         for line in summary_lines(self.mode, self.account, await road.venue.balance(), self.settings):
             self.tell(line)

@@ -9,10 +9,10 @@ Whatever is wrong with a message, it is counted and never traded:
 ``stale``             a signal known longer ago than `stale_s`
 ``future``            known later than the clock here says, by more than `future_s`
 ``duplicate``         a signal or warning that came before
-``unscored``          a signal that no model has scored
 
-An exit warning is never too old, and one from the future counts as known now: to leave in error costs less than to
-stay in error. A price is never too old, either: it says when it was known, and the engine passes by what it has seen.
+An exit warning is never too old, nor from too far ahead: to leave in error costs less than to stay in error. Nor is a
+price: it says when it was known, and the engine passes by what it has seen. Both count as known `future_s` ahead of the
+clock here where they say more, and are counted as `ahead`: signals of such a collector are not traded.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ class Intake:
     ----------
     counts : dict of str to int
         Messages by what became of them: `signal`, `genesis_signal`, `warning`, `mark`, `heartbeat`, `other`, and the
-        reasons of the module's table.
+        reasons of the module's table; besides, `unscored` counts signals that no model could score.
     heartbeat : Heartbeat or None
         The collector's last word of life; `heartbeat_ns` is when it came.
     """
@@ -166,11 +166,13 @@ class Intake:
             return "duplicate"
         return Unscored(source, message, vector)
 
-    def _scored(self, signal: Unscored, found: Scores | None, now_ns: int) -> Scored | Reason:
+    def _scored(self, signal: Unscored, found: Scores | None, now_ns: int) -> Scored:
         source, message, vector = signal
-        if found is None:
-            return "unscored"
         self._count(source)
+        if found is None:
+            # It is decided on all the same, so that there is an answer to why it was not traded.
+            self._count("unscored")
+            found = Scores({}, {})
         return Scored(
             at_ns=now_ns,
             signal_id=message.signal_id,
@@ -195,15 +197,13 @@ class Intake:
             at_ns=now_ns,
             asset=message.token_mint,
             warning_id=message.anti_id,
-            known_ns=min(message.known_ns, now_ns),
+            known_ns=self._known(message.known_ns, now_ns),
         )
 
     def _mark(self, channel: str, message: TokenState, now_ns: int) -> Told | Reason:
         is_its_own = channel == TOKEN_PREFIX + message.token_mint and _is_name(message.token_mint)
         if not is_its_own or not _is_market(message.price, message.coin):
             return "malformed"
-        if message.known_ns > now_ns + self._future_ns:
-            return "future"
         self._count("mark")
         # Facts that are known in part must not take the place of facts that were read from the chain.
         whole = message.coin is not None and bool(message.coin.token_program)
@@ -211,9 +211,16 @@ class Intake:
             at_ns=now_ns,
             asset=message.token_mint,
             price=_lamports_per_unit(message.price),
-            known_ns=message.known_ns,
+            known_ns=self._known(message.known_ns, now_ns),
             context=_context(message.coin, message.known_ns) if whole else {},
         )
+
+    def _known(self, known_ns: int, now_ns: int) -> int:
+        """When a message that must not be lost counts as known."""
+        latest_ns = now_ns + self._future_ns
+        if known_ns > latest_ns:
+            self._count("ahead")
+        return min(known_ns, latest_ns)
 
     def _word_of_life(self, channel: str, message: Heartbeat, now_ns: int) -> Told | Reason:
         self.heartbeat, self.heartbeat_ns = message, now_ns

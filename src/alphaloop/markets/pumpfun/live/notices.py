@@ -88,9 +88,16 @@ class Messenger:
             done = await asyncio.to_thread(sender, self._title, spoken(notice), notice.level)
         except Exception as error:  # whatever a channel's library does, trading goes on
             # Its text may hold the channel's secrets, so only its kind is told.
-            log.warning("notification_failed", target=name, event_name=notice.event, reason=type(error).__name__)
-            done = False
-        self.sent, self.failed = self.sent + done, self.failed + (not done)
+            self._failed(name, notice, type(error).__name__)
+            return
+        if not done:
+            self._failed(name, notice, "its channel did not take it")
+            return
+        self.sent += 1
+
+    def _failed(self, name: str, notice: Notice, reason: str) -> None:
+        self.failed += 1
+        log.warning("notification_failed", target=name, event_name=notice.event, reason=reason)
 
 
 def messenger(settings: NotifySettings, environ: Mapping[str, str]) -> Messenger:

@@ -31,6 +31,7 @@ from alphaloop.markets.pumpfun.live.summary import position, standing
 from alphaloop.markets.pumpfun.live.trader import Trader
 from alphaloop.markets.pumpfun.live.venue import Venue
 from alphaloop.trading.portfolio.engine import PortfolioEngine
+from alphaloop.trading.portfolio.trades import ENDED
 
 log = structlog.get_logger("alphaloop.pumpfun.live")
 
@@ -230,16 +231,18 @@ class LiveProcess:
             "store_away": bool(trader.store_away_ns),
             "chain_away": bool(trader.chain_away_ns),
             "models": self.models.report(),
+            "notifications": {"sent": self.messenger.sent, "failed": self.messenger.failed},
             "start_s": round(self.started_s, 3),
             "reconciled": self.findings.to_dict(),
         }
 
     def positions(self) -> list[dict[str, Any]]:
-        """Every trade that is not over."""
+        """Every trade that holds something or may come to."""
         if self.trader is None:
             return []
         now_ns = self.clock.now_ns()
-        return [position(trade, now_ns) for trade in self.trader.core.engine.state.trades.values()]
+        trades = self.trader.core.engine.state.trades.values()
+        return [position(trade, now_ns) for trade in trades if trade.state not in ENDED]
 
     def summary(self, seconds: float) -> dict[str, Any]:
         """What a run came to."""

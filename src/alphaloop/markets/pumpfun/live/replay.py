@@ -28,6 +28,7 @@ from alphaloop.markets.pumpfun.live.intake import Intake
 from alphaloop.markets.pumpfun.live.models import InlineModels
 from alphaloop.markets.pumpfun.live.paper_venue import PaperVenue
 from alphaloop.markets.pumpfun.live.reconcile import Reconciliation
+from alphaloop.markets.pumpfun.live.reports import REPLAYS
 from alphaloop.markets.pumpfun.live.settings import LiveSettings
 from alphaloop.markets.pumpfun.live.store import RecordsLiveStore
 from alphaloop.markets.pumpfun.live.summary import position, standing
@@ -43,7 +44,6 @@ from alphaloop.stores.records import open_records
 from alphaloop.trading.portfolio.engine import PortfolioEngine
 from alphaloop.trading.portfolio.records import Notice, Tick
 
-ACCOUNT: Final = "replay"
 KEY: Final = bytes(range(32))
 """The seed of the key that signs in a replay, the same each time: transactions and their latencies repeat."""
 
@@ -82,7 +82,7 @@ def live_through(
         raise InputError(f"--models {models}: no such folder; give a registry or a folder of artifacts")
     with ExitStack() as stack:
         records = stack.enter_context(open_records(database))
-        store = RecordsLiveStore(records, ACCOUNT, "replay")
+        store = RecordsLiveStore(records, REPLAYS, "replay")
         stack.callback(store.close)
         replay = _Replay(store, models, settings, market or PumpSettings())
         return asyncio.run(replay.run(read_events(recording), progress))
@@ -108,7 +108,6 @@ class _Replay:
 
     async def run(self, events: Iterator[Input], progress: Progress) -> dict[str, Any]:
         began, count, first_ns = stopwatch(), 0, 0
-        await self._store.forget()
         async with MemoryBus() as bus:
             intake = Intake(self._settings.intake, self._models)
             trader = Trader(self._core, self._venue, self._store, bus, intake, self._clock, self._settings.pace)
@@ -126,12 +125,17 @@ class _Replay:
                 if count % EVENTS_AT_ONCE == 0:
                     progress("replay", count, 0)
                     await self._work(trader)
+            if not first_ns:
+                raise InputError(
+                    "the recording holds no events; give the folder that was --data of `alphaloop collect`"
+                )
             await self._work(trader)
             await self._store.stopped("replay", self._clock.ns)
         return self._summary(trader, count, first_ns, stopwatch() - began)
 
     async def _begin(self, trader: Trader, first_ns: int) -> None:
         self._clock.ns = self._next_ns = first_ns
+        await self._store.forget()
         loaded = await self._store.load(first_ns)
         await Reconciliation(self._core, self._venue, self._clock, self._settings.reconcile).run(loaded)
         await self._work(trader)
@@ -191,12 +195,13 @@ class _Replay:
         self._notices[notice.event] += 1
 
     def _decided(self, stopped_by: str) -> None:
-        self._stops[stopped_by or "taken"] += 1
+        if stopped_by:
+            self._stops[stopped_by] += 1
 
     def _summary(self, trader: Trader, count: int, first_ns: int, seconds: float) -> dict[str, Any]:
         now_ns, engine = self._clock.ns, self._core.engine
         return {
-            "account": ACCOUNT,
+            "account": REPLAYS,
             "mode": "replay",
             "ready": True,
             **standing(engine, now_ns),

@@ -12,6 +12,8 @@ from alphaloop.markets.pumpfun.live.summary import sol
 from alphaloop.stores.records import Records
 
 TAKEN: Final = "taken"
+REPLAYS: Final = "replay"
+"""The account in which recordings are lived through."""
 PAGE: Final = 5_000
 
 # What each check and breaker means, for those who read why a signal was not traded.
@@ -39,7 +41,7 @@ def accounts(records: Records) -> list[dict[str, Any]]:
 
 
 def chosen_account(records: Records, wanted: str | None) -> dict[str, Any]:
-    """The account that is meant: the named one, or the only one.
+    """The account that is meant: the named one, or the only one; that of replays only where there is no other.
 
     Raises
     ------
@@ -47,10 +49,12 @@ def chosen_account(records: Records, wanted: str | None) -> dict[str, Any]:
         If there is none, or several and none is named: a command must not reach another one than is meant.
     """
     found = accounts(records)
-    matching = [row for row in found if wanted in (None, row["account"])]
+    traded = [row for row in found if row["account"] != REPLAYS] or found
+    matching = traded if wanted is None else [row for row in found if row["account"] == wanted]
     if not matching:
         known = ", ".join(row["account"] for row in found) or "none yet"
-        raise InputError(f"no account {wanted or ''!r} has traded in this database; known are: {known}")
+        named = "nobody" if wanted is None else f"no account {wanted!r}"
+        raise InputError(f"{named} has traded in this database; known are: {known}")
     if len(matching) > 1:
         several = ", ".join(row["account"] for row in matching)
         raise InputError(f"{len(matching)} accounts have traded in this database; say which by --account: {several}")

@@ -214,9 +214,11 @@ def test_what_comes_from_the_future_enters_nothing_but_still_warns() -> None:
     taken = intake(future_s=2)
     assert taken.take(CHANNEL, encode(signal(1, known_ns=NOW + 2 * S)), NOW) is not None
     assert taken.take(CHANNEL, encode(signal(2, known_ns=NOW + 2 * S + 1)), NOW) is None
-    assert taken.take("token:mint", encode(state(known_ns=NOW + 3 * S)), NOW) is None
-    assert taken.take(CHANNEL, encode(warning(known_ns=NOW + 3_600 * S)), NOW).known_ns == NOW
-    assert taken.counts == {"signal": 1, "future": 2, "warning": 1}
+    assert taken.take("token:mint", encode(state(known_ns=NOW + 3 * S)), NOW).known_ns == NOW + 2 * S
+    assert taken.take("token:mint", encode(state(known_ns=NOW + 2 * S)), NOW).known_ns == NOW + 2 * S
+    # Not before the signal of the same collector, or it would speak of an older position.
+    assert taken.take(CHANNEL, encode(warning(known_ns=NOW + 3_600 * S)), NOW).known_ns == NOW + 2 * S
+    assert taken.counts == {"signal": 1, "future": 1, "mark": 2, "warning": 1, "ahead": 2}
 
 
 def test_a_message_counts_once_within_a_bounded_memory() -> None:
@@ -273,11 +275,12 @@ def test_what_comes_at_once_is_what_comes_one_by_one(kinds, cuts, sources) -> No
     assert together.counts == alone.counts
 
 
-def test_without_a_model_there_is_no_signal() -> None:
+def test_what_no_model_can_score_is_decided_on_without_scores() -> None:
     taken = intake("genesis_signal")
-    assert taken.take(CHANNEL, encode(signal()), NOW) is None
-    assert taken.take(CHANNEL, encode(launch()), NOW) is not None
-    assert taken.counts == {"unscored": 1, "genesis_signal": 1}
+    told = taken.take(CHANNEL, encode(signal()), NOW)
+    assert (told.scores, told.models) == ({}, {})
+    assert taken.take(CHANNEL, encode(launch()), NOW).scores
+    assert taken.counts == {"signal": 1, "unscored": 1, "genesis_signal": 1}
 
 
 def test_the_collectors_word_of_life_is_kept() -> None:

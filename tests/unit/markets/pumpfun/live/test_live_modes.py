@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
 
 from alphaloop.core.errors import InputError, RecipeError
 from alphaloop.markets.pumpfun.live.modes import account_name, chosen_mode, summary_lines
+from alphaloop.markets.pumpfun.live.replay import live_through
+from alphaloop.markets.pumpfun.live.reports import REPLAYS, accounts
+from alphaloop.markets.pumpfun.live.schema import SCHEMA
 from alphaloop.markets.pumpfun.live.settings import LiveSettings
+from alphaloop.markets.pumpfun.live.store import RecordsLiveStore
+from alphaloop.stores.records import open_records
 
 KEY = Path("wallet.json")
 
@@ -77,7 +83,7 @@ def test_a_standard_strategy_may_say_only_what_it_changes(tmp_path: Path) -> Non
         ("[portfolio.strategies.mine]\nsource = 'signal'", "portfolio.strategies.mine"),
         ("[portfolio.sizing]\nkeep = 1", "could halt the account"),
         ("[portfolio]\nphases = []", "one or more phases"),
-        ("[reconcile]\nadopt = 'nobody'", "no strategy"),
+        ("[reconcile]\nadopt = 'nobody'", "toml: reconcile.adopt is 'nobody', which is no strategy"),
         ("[pace]\nexit_poll_s = 30", "pace.exit_poll_s"),
     ],
 )
@@ -91,3 +97,18 @@ def test_a_trail_that_is_armed_from_the_entry_hides_the_stop() -> None:
     standard = LiveSettings().portfolio.strategies["reach_2x_1h"]
     assert standard.trail_arm == 1.3
     assert 1.0 * (1.0 - standard.trail_width) > standard.stop_loss
+
+
+def test_a_recording_without_events_is_said_and_takes_nothing_away(tmp_path: Path) -> None:
+    for name in ("recording", "models"):
+        (tmp_path / name).mkdir()
+    place = f"sqlite:///{tmp_path / 'live.db'}"
+    with open_records(place) as records:
+        store = RecordsLiveStore(records, REPLAYS, "replay")
+        asyncio.run(store.load(1))
+        store.close()
+    with pytest.raises(InputError, match="holds no events"):
+        live_through(tmp_path / "recording", place, tmp_path / "models", LiveSettings(), lambda *_: None)
+    with open_records(place) as records:
+        records.migrate(SCHEMA)
+        assert [row["account"] for row in accounts(records)] == [REPLAYS]

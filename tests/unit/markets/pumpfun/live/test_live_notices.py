@@ -10,6 +10,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
 import pytest
+import structlog
 
 from alphaloop.core.errors import InputError
 from alphaloop.markets.pumpfun.live.notices import Messenger, NotifySettings, Target, messenger, spoken
@@ -85,6 +86,17 @@ def test_a_channel_that_breaks_is_counted_and_its_secrets_stay(capsys: pytest.Ca
     assert (who.sent, who.failed) == (0, 1)
     printed = capsys.readouterr()
     assert SECRET not in printed.out + printed.err
+
+
+def test_a_message_that_a_channel_did_not_take_is_logged_with_whom_it_was_for(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    who = Messenger("t", [("phone", Target(url_env="X"), lambda title, body, level: False)])
+    with structlog.testing.capture_logs() as logs:
+        asyncio.run(told(who, TRIPPED))
+    assert (who.sent, who.failed) == (0, 1)
+    (line,) = [line for line in logs if line["event"] == "notification_failed"]
+    assert (line["target"], line["event_name"]) == ("phone", "breaker_tripped")
 
 
 def test_a_channel_that_hangs_holds_nothing_up() -> None:

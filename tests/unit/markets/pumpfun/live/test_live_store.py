@@ -264,13 +264,15 @@ def test_why_a_signal_was_not_traded(records: Records, monkeypatch: pytest.Monke
 def test_the_account_that_is_meant(records: Records) -> None:
     with pytest.raises(InputError, match="none yet"):
         reports.chosen_account(records, None)
+    run(store_of(records, "replay").load(4))
+    assert reports.chosen_account(records, None)["account"] == "replay"
     run(store_of(records, "one").load(5))
     assert reports.chosen_account(records, None)["account"] == "one"
     run(store_of(records, "two").load(6))
     with pytest.raises(InputError, match=r"2 accounts have traded .* --account: two, one"):
         reports.chosen_account(records, None)
     assert reports.chosen_account(records, "one")["account"] == "one"
-    with pytest.raises(InputError, match="known are: two, one"):
+    with pytest.raises(InputError, match="known are: two, one, replay"):
         reports.chosen_account(records, "three")
 
 
