@@ -174,6 +174,7 @@ def test_an_exit_whose_own_row_hangs_goes_out_when_its_time_is_over_and_not_befo
         async with Running(desk.trader.submission.keep, desk.trader.submission.keep_exits):
             desk.trader.command("stop_entries", by="test")
             await pass_by(desk, 0.3)  # a write that is over holds up nothing, and hurries nothing either
+            assert desk.told("store_slow") == []
             desk.store.open.clear()
             desk.trader.command("force_exit", mint, "test")
             await pass_by(desk, 0.05)
