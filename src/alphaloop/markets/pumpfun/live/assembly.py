@@ -16,7 +16,6 @@ from pydantic import SecretStr
 from solders.keypair import Keypair
 
 from alphaloop.bus.address import open_bus
-from alphaloop.bus.contract import Bus
 from alphaloop.core.clock import Clock, SystemClock
 from alphaloop.core.errors import InputError, StoreAwayError
 from alphaloop.live.shutdown import Stop
@@ -26,13 +25,14 @@ from alphaloop.markets.pumpfun.ingest.pool import EndpointPool
 from alphaloop.markets.pumpfun.ingest.rpc import Rpc, RpcSettings
 from alphaloop.markets.pumpfun.live.block_engine import BlockEngine
 from alphaloop.markets.pumpfun.live.chain_venue import ChainVenue
-from alphaloop.markets.pumpfun.live.control import ControlDesk, read_token, somebody_trades
+from alphaloop.markets.pumpfun.live.control import ControlDesk, read_token
 from alphaloop.markets.pumpfun.live.fact_keeper import FactKeeper
 from alphaloop.markets.pumpfun.live.facts import ChainFacts
 from alphaloop.markets.pumpfun.live.models import InlineModels
 from alphaloop.markets.pumpfun.live.modes import Mode, account_name, summary_lines
 from alphaloop.markets.pumpfun.live.notices import Messenger, messenger
 from alphaloop.markets.pumpfun.live.paper_venue import PaperVenue
+from alphaloop.markets.pumpfun.live.presence import Presence
 from alphaloop.markets.pumpfun.live.process import Background, LiveProcess
 from alphaloop.markets.pumpfun.live.rpc import ChainRpc
 from alphaloop.markets.pumpfun.live.schema import SCHEMA
@@ -203,12 +203,16 @@ class _Start:
                 road.venue,
                 InlineModels(self.places.models, self.settings.portfolio),
                 self.words,
-                lambda: self._warm_up(road, bus),
+                lambda: self._warm_up(road),
                 [*road.background, self._keep_claim, _collect],
                 clear_halt,
                 self.clock,
                 _leave_out,
             )
+            if self.mode == "live":
+                presence = Presence(bus, self.account, self.clock, lambda: process.is_ready)
+                process.ask_first = presence.ask
+                process.background = [*process.background, presence.run]
             if beside is not None:
                 process.background = [*process.background, lambda: beside(process, self.token, end)]
 
@@ -216,21 +220,14 @@ class _Start:
                 def carry_out(name: str, arguments: Mapping[str, str], by: str) -> Mapping[str, Any]:
                     return running.carry_out(name, arguments, by, asked)
 
-                return ControlDesk(
-                    bus, self.account, self.token, self.clock, carry_out, is_trading=lambda: running.is_ready
-                )
+                return ControlDesk(bus, self.account, self.token, self.clock, carry_out)
 
             try:
                 return await process.run(self.stop, desk)
             finally:
                 end.set()
 
-    async def _warm_up(self, road: _Road, bus: Bus) -> None:
-        if self.mode == "live" and await somebody_trades(bus, self.account):
-            raise InputError(
-                f"another process on this bus trades wallet {self.account}, with a database of its own; "
-                "stop it, and give its --db to go on with its positions"
-            )
+    async def _warm_up(self, road: _Road) -> None:
         await road.warm_up()
         for line in summary_lines(self.mode, self.account, await road.venue.balance(), self.settings):
             self.tell(line)

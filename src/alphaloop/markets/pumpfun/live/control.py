@@ -13,7 +13,6 @@ import os
 import secrets
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -34,8 +33,6 @@ ANSWER_S: Final = 5.0
 LAST_WORD_S: Final = 1.0
 TOKEN_ENV: Final = "ALPHALOOP_LIVE_TOKEN"  # noqa: S105 - the name of a variable
 LEAST_TOKEN: Final = 16
-WHO: Final = b"who trades?"
-ME: Final = b"I do"
 
 
 class Request(msgspec.Struct, frozen=True):
@@ -81,11 +78,6 @@ def replies_channel(account: str) -> str:
     return f"live:replies:{account}"
 
 
-def presence_channel(account: str) -> str:
-    """Where a start asks whether anybody trades the account already."""
-    return f"live:presence:{account}"
-
-
 class ControlDesk:
     """Hears commands and has them carried out.
 
@@ -93,8 +85,6 @@ class ControlDesk:
     ----------
     carry_out : callable
         Given name, arguments and who asks; returns the result as plain data, or raises an `AlphaloopError`.
-    is_trading : callable
-        Whether this process trades the account by now, and says so to a start that asks.
     """
 
     def __init__(
@@ -104,24 +94,19 @@ class ControlDesk:
         token: SecretStr,
         clock: Clock,
         carry_out: Callable[[str, Mapping[str, str], str], Mapping[str, Any]],
-        is_trading: Callable[[], bool] = lambda: True,
     ) -> None:
         self._bus, self._account, self._token, self._clock = bus, account, token, clock
-        self._carry_out, self._is_trading = carry_out, is_trading
+        self._carry_out = carry_out
         self._seen: OrderedDict[str, None] = OrderedDict()
         self.refused = 0
 
     async def run(self, retry_s: float = 0.5) -> None:
         """Listen until cancelled."""
-        channels = commands_channel(self._account), presence_channel(self._account)
         while True:
             try:
-                async with self._bus.subscribe(*channels) as subscription:
+                async with self._bus.subscribe(commands_channel(self._account)) as subscription:
                     async for delivery in subscription:
-                        if delivery.channel == channels[0]:
-                            await self._hear(delivery.body)
-                        elif delivery.body == WHO and self._is_trading():
-                            await self._bus.publish(channels[1], ME)
+                        await self._hear(delivery.body)
             except BusAwayError:
                 await asyncio.sleep(retry_s)
 
@@ -162,24 +147,6 @@ class ControlDesk:
             return Reply(request.request_id, dict(self._carry_out(request.name, request.arguments, request.by)))
         except AlphaloopError as error:
             return Reply(request.request_id, error=str(error), exit_code=error.exit_code)
-
-
-async def somebody_trades(bus: Bus, account: str, patience_s: float = 0.3) -> bool:
-    """Whether a running trader of the account answers on this bus, whatever its token and its database.
-
-    It is no lock: two that start at the same moment do not hear each other, and nor do two on different buses.
-    """
-    try:
-        async with bus.subscribe(presence_channel(account)) as answers:
-            await bus.publish(presence_channel(account), WHO)
-            with suppress(TimeoutError):
-                async with asyncio.timeout(patience_s):
-                    async for delivery in answers:
-                        if delivery.body == ME:
-                            return True
-    except BusAwayError:
-        log.warning("presence_unknown", account=account)
-    return False
 
 
 async def ask(

@@ -40,6 +40,10 @@ CANCEL_AGAIN_S = 2.0
 Background = Callable[[], Coroutine[Any, Any, None]]
 
 
+async def _nothing() -> None:
+    """Wait for nothing."""
+
+
 @dataclass
 class LiveProcess:
     """All parts of a trader, put together.
@@ -52,6 +56,8 @@ class LiveProcess:
         What else runs as long as the process does: facts that are refreshed, a web server.
     warm_up : coroutine function
         Returns once the venue has the facts that its first order needs.
+    ask_first : coroutine function
+        Raises if somebody else trades the account; called before it is taken and before trading begins.
     settled : callable
         Called when trading has begun and when models are new: most of what is there now will stay.
 
@@ -74,6 +80,7 @@ class LiveProcess:
     clear_halt: bool = False
     clock: Clock = field(default_factory=SystemClock)
     settled: Callable[[], None] = lambda: None
+    ask_first: Callable[[], Coroutine[Any, Any, None]] = _nothing
     trader: Trader | None = field(init=False, default=None)
     stops: dict[str, int] = field(init=False, default_factory=dict)
     findings: Findings = field(init=False, default_factory=Findings)
@@ -122,6 +129,7 @@ class LiveProcess:
         return self.summary(stopwatch() - began)
 
     async def _start(self) -> Trader:
+        await self.ask_first()
         loaded = await self.store.load(self.clock.now_ns())
         self._is_taken = True
         await self.warm_up()
@@ -137,6 +145,7 @@ class LiveProcess:
         if isinstance(self.venue, PaperVenue):
             trader.know = self.venue.know
         core.on_decision = self._count
+        await self.ask_first()
         return trader
 
     def _count(self, stopped_by: str) -> None:

@@ -21,9 +21,7 @@ from alphaloop.markets.pumpfun.live.control import (
     Request,
     ask,
     commands_channel,
-    presence_channel,
     read_token,
-    somebody_trades,
 )
 
 TOKEN = SecretStr("a token that nobody knows")
@@ -48,32 +46,6 @@ def request(name: str = "stop", *, issued_ns: int = 0, account: str = "me", iden
 def desk(clock: SteppedClock | None = None) -> tuple[ControlDesk, Acts]:
     acts = Acts()
     return ControlDesk(MemoryBus(), "me", TOKEN, clock or SteppedClock(), acts), acts
-
-
-@pytest.mark.parametrize(
-    ("other", "is_trading", "heard"), [("me", True, True), ("me", False, False), ("you", True, False)]
-)
-def test_a_start_hears_who_trades_its_account_whatever_his_token(other: str, is_trading: bool, heard: bool) -> None:
-    async def meet() -> bool:
-        async with MemoryBus() as bus:
-            there = ControlDesk(bus, other, OTHER, SteppedClock(), Acts(), lambda: is_trading)
-            running = asyncio.create_task(there.run())
-            await asyncio.sleep(0.01)
-            found = await somebody_trades(bus, "me", patience_s=0.05)
-            await bus.publish(presence_channel("me"), b"anything else")
-            running.cancel()
-            return found
-
-    assert asyncio.run(meet()) is heard
-    assert presence_channel("me") != commands_channel("me")
-
-
-def test_a_start_on_a_bus_that_is_away_hears_nobody() -> None:
-    async def meet() -> bool:
-        bus = MemoryBus()
-        return await somebody_trades(bus, "me", patience_s=0.05)
-
-    assert not asyncio.run(meet())
 
 
 @pytest.mark.parametrize("place", ["file", "folder", "bytes"])
