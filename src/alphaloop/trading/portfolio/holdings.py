@@ -42,11 +42,18 @@ class Holdings:
         self.state.touch(trade)
 
     def learnt(self, told: Learnt) -> None:
-        """Use newer facts of an asset's market for further orders."""
+        """Use newer facts of an asset's market for further orders.
+
+        A node that lags does not take an asset back from the pool where the chain has just said that it trades.
+        """
         trade = self.state.by_asset.get(told.asset)
-        if trade is not None:
-            trade.context, trade.venue = told.context, told.venue or trade.venue
-            self.state.touch(trade)
+        if trade is None:
+            return
+        trade.context = told.context
+        settled = self.state.now_ns - trade.moved_ns >= self._doubt_ns
+        if told.venue and (told.venue == "pool" or settled):
+            trade.venue = told.venue
+        self.state.touch(trade)
 
     def adopted(self, told: Adopted) -> None:
         """Take over a holding that no trade explains."""

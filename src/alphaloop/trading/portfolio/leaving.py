@@ -76,7 +76,7 @@ class Leaving:
         if trade.state not in HOLDING:
             self.state.touch(trade)
         elif remedy == "use_pool":
-            trade.venue = "pool"
+            trade.venue, trade.moved_ns = "pool", self.state.now_ns
             self.again(trade, refresh=True)
         elif remedy == "refresh":
             self.again(trade, refresh=True)

@@ -166,10 +166,12 @@ class Proving:
         if trade.state in HOLDING:
             self.state.touch(trade)
             return
-        # A price that is newer than the fill came before the fill was read, and may be all that ever comes; an older
-        # one is what the fill moved, and says nothing of how the position does.
-        trade.last = trade.last if trade.last_ns > max(told.filled_ns, trade.known_ns) else price
-        trade.entered_ns = min(told.filled_ns or self.state.now_ns, self.state.now_ns)
+        if trade.last_ns <= max(told.filled_ns, trade.known_ns):
+            # A price of before the fill is what the fill moved, and says nothing of how the position does. But clocks
+            # differ by a second or two, and it may be all that ever comes: told once more, it counts.
+            trade.last, trade.last_ns = price, min(trade.last_ns, trade.known_ns)
+        filled_ns = max(min(told.filled_ns, self.state.now_ns), trade.decided_ns)
+        trade.entered_ns = filled_ns if told.filled_ns else self.state.now_ns
         trade.peak = max(price, trade.last)
         trade.step(TradeState.OPEN)
         self.state.notice(

@@ -51,6 +51,8 @@ class Submitting:
             return
         if not buys:
             trade.refusals = 0
+            if told.venue and told.venue != trade.venue:
+                trade.venue, trade.moved_ns = told.venue, self.state.now_ns
             if trade.state is TradeState.OPEN:
                 trade.step(TradeState.EXIT_SUBMITTED)
         self.state.touch(trade)

@@ -103,6 +103,8 @@ class Trade(msgspec.Struct, kw_only=True):
         Sales in a row that could not even be made.
     buys : int
         Purchases that were tried.
+    moved_ns : int
+        When it was found to trade elsewhere than before; 0 if it was not.
     missing_ns : int
         Since when the wallet is said to hold less than `quantity`; 0 if it is not.
     verify_ns : int
@@ -142,6 +144,7 @@ class Trade(msgspec.Struct, kw_only=True):
     tries: int = 0
     refusals: int = 0
     buys: int = 0
+    moved_ns: int = 0
     missing_ns: int = 0
     verify_ns: int = 0
     is_gone: bool = False
@@ -218,4 +221,4 @@ class Trade(msgspec.Struct, kw_only=True):
                 attempt.landed_ns -= by_ns
 
 
-_OWN_TIMES = ("decided_ns", "entered_ns", "exit_ns", "retry_ns", "missing_ns", "verify_ns")
+_OWN_TIMES = ("decided_ns", "entered_ns", "exit_ns", "retry_ns", "moved_ns", "missing_ns", "verify_ns")

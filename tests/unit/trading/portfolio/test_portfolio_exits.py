@@ -231,6 +231,24 @@ def test_a_hold_is_as_long_as_something_is_held_however_late_that_is_read() -> N
     ahead.score()
     ahead.land(price=1.0, filled_ns=ahead.now_ns + 10**9)
     assert ahead.trade().entered_ns == ahead.now_ns
+    behind = Desk()
+    behind.score()
+    behind.land(price=1.0, filled_ns=behind.now_ns - 60 * 10**9)
+    assert behind.trade().entered_ns == behind.now_ns, "by the chain's clock it was bought before it was decided"
+
+
+def test_a_price_of_before_the_fill_counts_when_it_is_told_again() -> None:
+    """The chain's clock may be ahead of the collector's, and the coin may never trade again."""
+    desk = Desk()
+    desk.score()
+    desk.wait(1, tick=False)
+    known_ns = desk.now_ns
+    desk.mark("A", 0.1)
+    desk.wait(1, tick=False)
+    desk.land(price=1.0, filled_ns=desk.now_ns)
+    assert desk.sales == []
+    desk.tell(Mark, asset="A", price=0.1, known_ns=known_ns)
+    assert desk.trade().exit_wanted == "stop_loss"
 
 
 def test_a_price_of_before_the_signal_is_not_taken_for_one_of_after_the_fill() -> None:

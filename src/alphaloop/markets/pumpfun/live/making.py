@@ -54,6 +54,13 @@ class Made(NamedTuple):
     drafted: Drafted
 
 
+def where_it_trades(order: Order) -> Order:
+    """A sale of what has moved to a pool that is known, as one in that pool, whatever its trade thinks so far."""
+    if order.side == "sell" and order.context.get("complete") and "pool" in order.context:
+        return msgspec.structs.replace(order, venue=POOL)
+    return order
+
+
 class Plan(NamedTuple):
     """A trade that only lacks its terms: `draw` compiles it with them."""
 
@@ -89,8 +96,7 @@ class OrderMaker:
 
     def make(self, order: Order, now_ns: int) -> Made | Refused:
         """Quote, build and sign; nothing waits and nothing leaves the process."""
-        if order.side == "sell" and order.context.get("complete") and "pool" in order.context:
-            order = msgspec.structs.replace(order, venue=POOL)
+        order = where_it_trades(order)
         try:
             return self._make(order, now_ns)
         except StaleFactError as stale:

@@ -23,7 +23,7 @@ from alphaloop.markets.pumpfun.live.coin_reader import read_context
 from alphaloop.markets.pumpfun.live.execution import ExecutionSettings
 from alphaloop.markets.pumpfun.live.facts import ChainFacts, Program, StaleFactError
 from alphaloop.markets.pumpfun.live.fills import filled
-from alphaloop.markets.pumpfun.live.making import POOL, Made, OrderMaker
+from alphaloop.markets.pumpfun.live.making import POOL, Made, OrderMaker, where_it_trades
 from alphaloop.markets.pumpfun.live.paper_book import Outcome, PaperBook, PaperOrder, read_book, write_book
 from alphaloop.markets.pumpfun.live.paper_facts import SLOT_NS, paper_height, put_paper_facts
 from alphaloop.markets.pumpfun.live.paper_market import PaperMarkets, carry_out, with_paper_pool
@@ -94,6 +94,7 @@ class PaperVenue:
 
     def prepare(self, order: Order, now_ns: int) -> Drafted | Refused:
         """Make an order into a signed transaction, exactly as for money."""
+        order = where_it_trades(order)
         if self.rpc is None:
             put_paper_facts(self.facts, now_ns)
             if order.venue == POOL:

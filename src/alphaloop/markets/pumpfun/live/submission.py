@@ -91,6 +91,8 @@ class Submission:
 
     def free_exits(self) -> None:
         """Let exits out without their rows where a write takes longer than `exit_waits_s`."""
+        # A clock that was set back is behind the moment at which the write began.
+        self._writing_ns = min(self._writing_ns, self._trader.clock.now_ns())
         waited_ns = self._trader.clock.now_ns() - self._writing_ns
         if not self._writing_ns or waited_ns < to_ns(self._trader.pace.exit_waits_s):
             self._is_slow = self._is_slow and bool(self._writing_ns)
@@ -129,15 +131,18 @@ class Submission:
             return
         trade = self._trader.core.engine.state.by_signature[submit.signature]
         late_s = (now_ns - trade.decided_ns) / NS_PER_S
-        if submit.side == "buy" and state is AttemptState.DRAFTED:
-            reason = ""
-            if late_s > self._trader.pace.submit_within_s:
+        if submit.side == "buy":
+            engine, reason = self._trader.core.engine, ""
+            seen = state is AttemptState.SENT
+            if late_s > (engine.settings.entry_retry_s if seen else self._trader.pace.submit_within_s):
                 reason = f"it came to be submitted only {late_s:.1f} s after its decision"
-            elif not self._trader.core.engine.state.wants(submit.signature):
+            elif not engine.state.wants(submit.signature):
                 reason = "its exit was decided, or entries were stopped, before it was submitted"
             if reason:
-                self._trader.core.not_stored(submit, now_ns, reason)
-                self.wanted.set()
+                # Bytes that somebody has seen may still land, and are waited for.
+                if not seen:
+                    self._trader.core.not_stored(submit, now_ns, reason)
+                    self.wanted.set()
                 return
         try:
             report = await self._trader.venue.submit(submit.signature)

@@ -15,7 +15,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
@@ -38,6 +38,9 @@ if TYPE_CHECKING:
     from alphaloop.markets.pumpfun.live.intake import Intake
 
 log = structlog.get_logger("alphaloop.pumpfun.live")
+
+HOPELESS: Final = 10
+"""Readings of one transaction in vain, besides the time that they take, after which the wallet is believed."""
 
 Sleep = Callable[[float], Awaitable[None]]
 
@@ -72,6 +75,7 @@ class Trader:
         self.submission, self.watch = Submission(self), Watch(self)
         self.venue.heed(self.core.engine.state.wants)
         self._told_unread: set[str] = set()
+        self._unreadable: dict[str, tuple[int, int]] = {}
 
     @property
     def store_away_ns(self) -> int:
@@ -199,7 +203,7 @@ class Trader:
                     await self._give_way()
                 elif self.clock.now_ns() - attempt.landed_ns > to_ns(self.pace.unread_s):
                     self._unread(trade, attempt, reason)
-                    if attempt.side == "buy":
+                    if attempt.side == "buy" and self._is_hopeless(attempt):
                         await self._believe_wallet(trade, attempt)
         if away is not None:
             raise away
@@ -216,6 +220,13 @@ class Trader:
             self.alarm(
                 "fill_unread", trade_id=trade.trade_id, asset=trade.asset, signature=attempt.signature, reason=reason
             )
+
+    def _is_hopeless(self, attempt: Attempt) -> bool:
+        """Whether reading it has failed often enough, and for long enough, in this process."""
+        now_ns = self.clock.now_ns()
+        first_ns, tries = self._unreadable.get(attempt.signature, (now_ns, 0))
+        self._unreadable[attempt.signature] = first_ns, tries + 1
+        return tries + 1 >= HOPELESS and now_ns - first_ns > to_ns(self.pace.unread_s)
 
     async def _believe_wallet(self, trade: Trade, attempt: Attempt) -> None:
         """Open a position whose purchase nobody can read by what the wallet holds, so that it can be left.

@@ -20,7 +20,16 @@ from alphaloop.markets.pumpfun.live.standard import standard_portfolio
 from alphaloop.markets.pumpfun.live.store import Loaded
 from alphaloop.markets.pumpfun.live.trader import Trader
 from alphaloop.trading.portfolio.engine import PortfolioEngine
-from alphaloop.trading.portfolio.records import Command, Filled, Notice, Scored, Submit, Verify, Warned
+from alphaloop.trading.portfolio.records import (
+    Command,
+    Filled,
+    Notice,
+    Scored,
+    Submit,
+    Tick,
+    Verify,
+    Warned,
+)
 from live_case import ME, SOL, small
 from live_chain import Fate
 from live_orders import Road
@@ -224,6 +233,47 @@ def test_a_purchase_that_is_no_more_wanted_when_its_row_is_stored_is_not_handed_
     run(test)
 
 
+@pytest.mark.parametrize("end", ["warned", "late"])
+def test_a_purchase_that_nobody_took_is_not_handed_over_behind_a_slow_write(end: str) -> None:
+    async def test(desk: Desk) -> None:
+        mint = desk.chain.launch()
+        desk.score(mint)
+        desk.road.engine.away, desk.road.wire.away = 1, 1
+        await desk.trader.submission.flush()
+        await desk.trader.submission.settle()
+        assert desk.chain.submissions == []
+        desk.road.clock.ns += 2 * NS_PER_S
+        async with Running(desk.trader.submission.keep):
+            desk.store.open.clear()
+            desk.trader.tell(Tick(at_ns=desk.road.clock.ns))
+            await pass_by(desk, 0.1)
+            now_ns = desk.road.clock.ns
+            if end == "warned":
+                desk.trader.tell(Warned(at_ns=now_ns, asset=mint, warning_id="w", known_ns=now_ns))
+            else:
+                desk.road.clock.ns += 4 * NS_PER_S
+            desk.store.open.set()
+            await pass_by(desk, 0.2)
+        assert desk.chain.submissions == []
+        assert desk.state.by_asset[mint].unproved(), "somebody may have it all the same"
+
+    run(test)
+
+
+def test_an_exit_waits_no_longer_where_the_clock_is_set_back_meanwhile() -> None:
+    async def test(desk: Desk) -> None:
+        mint = await desk.hold()
+        async with Running(desk.trader.submission.keep, desk.trader.submission.keep_exits):
+            desk.store.open.clear()
+            desk.trader.command("force_exit", mint, "test")
+            await asyncio.sleep(0.04)
+            desk.road.clock.ns -= 60 * NS_PER_S
+            await pass_by(desk, 0.4)
+            assert desk.handed(mint) == ["buy", "sell"]
+
+    run(test)
+
+
 def test_what_was_being_written_when_the_end_came_is_written_again() -> None:
     async def test(desk: Desk) -> None:
         async with Running(desk.trader.submission.keep):
@@ -353,6 +403,10 @@ def test_a_purchase_that_nobody_can_read_is_held_as_the_wallet_has_it_and_can_be
         desk.road.venue.fill = unread  # type: ignore[method-assign]
         await desk.trader.prove()
         assert str(desk.state.by_asset[mint].state) == "landed"
+        desk.road.advance(100)
+        for _ in range(20):
+            await desk.trader.prove()
+        assert str(desk.state.by_asset[mint].state) == "landed", "this process has not tried for long enough"
         desk.road.advance(100)
         await desk.trader.prove()
         trade = desk.state.by_asset[mint]
