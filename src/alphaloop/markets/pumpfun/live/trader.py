@@ -203,7 +203,7 @@ class Trader:
                     await self._give_way()
                 elif self.clock.now_ns() - attempt.landed_ns > to_ns(self.pace.unread_s):
                     self._unread(trade, attempt, reason)
-                    if attempt.side == "buy" and self._is_hopeless(attempt):
+                    if attempt.side == "buy" and self._read_in_vain(attempt):
                         await self._believe_wallet(trade, attempt)
         if away is not None:
             raise away
@@ -221,8 +221,8 @@ class Trader:
                 "fill_unread", trade_id=trade.trade_id, asset=trade.asset, signature=attempt.signature, reason=reason
             )
 
-    def _is_hopeless(self, attempt: Attempt) -> bool:
-        """Whether reading it has failed often enough, and for long enough, in this process."""
+    def _read_in_vain(self, attempt: Attempt) -> bool:
+        """Count one more reading in vain; say whether it has been often enough, and long enough, in this process."""
         now_ns = self.clock.now_ns()
         first_ns, tries = self._unreadable.get(attempt.signature, (now_ns, 0))
         self._unreadable[attempt.signature] = first_ns, tries + 1
