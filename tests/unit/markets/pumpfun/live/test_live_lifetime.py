@@ -13,7 +13,7 @@ from alphaloop.bus.memory import MemoryBus
 from alphaloop.cli.live_health import LiveProbe
 from alphaloop.cli.live_pages import show_status
 from alphaloop.core.clock import SystemClock
-from alphaloop.core.errors import AwayError, InputError, StoreAwayError
+from alphaloop.core.errors import AwayError, InputError, StateError, StoreAwayError
 from alphaloop.live.shutdown import Stop
 from alphaloop.markets.pumpfun.live.assembly import LivePlaces, trade
 from alphaloop.markets.pumpfun.live.facts import ChainFacts
@@ -109,6 +109,26 @@ def test_a_start_that_waits_for_the_chain_can_be_stopped(tmp_path: Path, by: str
         assert not found["ready"]
         # Whoever ends a start that never traded: what a person did before still counts.
         assert (await store.load(3)).stopped_by == ("command" if by == "command" else "keyboard")
+
+    run(test)
+
+
+@pytest.mark.parametrize("asked", [1, 2])
+def test_a_start_asks_who_trades_before_it_takes_the_account_and_before_it_trades(tmp_path: Path, asked: int) -> None:
+    async def test(bus: MemoryBus, store: RecordsLiveStore) -> None:
+        epochs = list[int]()
+
+        async def ask() -> None:
+            epochs.append(store.epoch)
+            if len(epochs) == asked:
+                raise StateError("another process trades the account; stop it")
+
+        trader = process(bus, store, tmp_path)
+        trader.ask_first = ask
+        with pytest.raises(StateError, match="another process"):
+            await trader.run(Stop())
+        assert trader.trader is None
+        assert epochs == [0, 1][:asked]
 
     run(test)
 
